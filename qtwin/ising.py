@@ -1,0 +1,201 @@
+"""The Ising problem: fields h, couplings J, and its 2^n classical energies.
+
+    E(σ) = Σ_i h_i σ_i + Σ_{i<j} J_ij σ_i σ_j + offset,   σ_i = ±1
+
+Basis order and signs: see :mod:`qtwin`.  ``energies()`` costs 2^n·(1 + number of couplings / n)
+additions, built one spin at a time.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+MAX_ENERGY_SPINS = 26  # 2^26 float64 = 0.5 GiB
+
+
+def spins_of(index, n):
+    """Spins ±1 of basis indices: integers (…) → int8 array (…, n); bit i set ⇔ spin i = -1.
+
+    Raises ValueError for an index outside 0 … 2^n - 1.
+    """
+    index = np.asarray(index)
+    if index.dtype.kind not in "iu":
+        raise TypeError(f"index must be integers, got dtype {index.dtype}")
+    if index.size and (index.min() < 0 or int(index.max()) >= 1 << n):
+        raise ValueError(f"index must lie in 0 … {(1 << n) - 1} for n={n}, got {index.min()} … {index.max()}")
+    bits = (index[..., None].astype(np.int64) >> np.arange(n)) & 1
+    return (1 - 2 * bits).astype(np.int8)
+
+
+def index_of(spins):
+    """Basis indices of spins ±1: array (…, n) → int64 array (…).  The inverse of :func:`spins_of`."""
+    spins = np.asarray(spins)
+    if spins.ndim == 0 or not np.isin(spins, (-1, 1)).all():
+        raise ValueError("spins must be an array (…, n) of +1 and -1")
+    return ((spins == -1).astype(np.int64) << np.arange(spins.shape[-1])).sum(-1)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class IsingModel:
+    """An Ising problem.
+
+    h: (n,) longitudinal fields.  J: (n, n) couplings in the strict upper triangle, J[i, j] with
+    i < j; everything else zero.  offset: a constant energy, multiplied by B(s)/2 in H(s) like the
+    rest.  Use ``from_symmetric`` for a symmetric J, ``from_dict`` for dictionaries.
+
+    Arrays are copied and read-only.  Raises ValueError for wrong shapes, NaN or infinities, or
+    entries on or below the diagonal.
+    """
+
+    h: np.ndarray
+    J: np.ndarray
+    offset: float = 0.0
+
+    def __post_init__(self):
+        h = _array(self.h, "h")
+        J = _array(self.J, "J")
+        if h.ndim != 1 or h.size == 0:
+            raise ValueError(f"h must have shape (n,) with n ≥ 1, got {h.shape}")
+        if J.shape != (h.size, h.size):
+            raise ValueError(f"J must have shape {(h.size, h.size)} to match h, got {J.shape}")
+        if np.tril(J).any():
+            i, j = np.argwhere(np.tril(J))[0]
+            raise ValueError(
+                f"J must be a strict upper triangle, but J[{i}, {j}] = {J[i, j]:g}; "
+                "use IsingModel.from_symmetric for a symmetric matrix or from_dict for a dict"
+            )
+        offset = float(self.offset)
+        if not np.isfinite(offset):
+            raise ValueError(f"offset must be finite, got {offset}")
+        for name, value in (("h", h), ("J", J), ("offset", offset)):
+            if name != "offset":
+                value.flags.writeable = False
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def from_symmetric(cls, h, J, offset=0.0):
+        """From a symmetric J (n, n) with zero diagonal, where J[i, j] = J[j, i] is the coupling itself."""
+        J = _array(J, "J")
+        if J.ndim != 2 or not np.array_equal(J, J.T) or np.diag(J).any():
+            raise ValueError("J must be a symmetric matrix with a zero diagonal; for an upper triangle use IsingModel(h, J)")
+        return cls(h, np.triu(J, 1), offset)
+
+    @classmethod
+    def from_dict(cls, h, J, offset=0.0, n=None):
+        """From dicts {i: h_i} (or a sequence) and {(i, j): J_ij} with integer spins 0 … n-1.
+
+        A pair may stand either way round, but not both ways and not on the diagonal.
+        """
+        fields = dict(h) if isinstance(h, Mapping) else dict(enumerate(h))
+        nodes = [*fields, *(k for pair in J for k in pair)]
+        if any(not isinstance(k, (int, np.integer)) or k < 0 for k in nodes):
+            raise ValueError("spins must be integers 0 … n-1; relabel them or use IsingModel.from_bqm")
+        size = max(nodes, default=-1) + 1 if n is None else n
+        if any(k >= size for k in nodes):
+            raise ValueError(f"a spin index is {max(nodes)} but n={size}")
+        vector, matrix = np.zeros(size), np.zeros((size, size))
+        for i, value in fields.items():
+            vector[i] = value
+        for (i, j), value in J.items():
+            if i == j:
+                raise ValueError(f"J holds a self-coupling ({i}, {j}); put constants into offset")
+            if i > j and (j, i) in J:
+                raise ValueError(f"J holds both ({j}, {i}) and ({i}, {j}); give each pair once")
+            matrix[min(i, j), max(i, j)] = value
+        return cls(vector, matrix, offset)
+
+    @classmethod
+    def from_bqm(cls, bqm):
+        """From a dimod BinaryQuadraticModel of either vartype; spin i is ``list(bqm.variables)[i]``."""
+        linear, (rows, cols, values), offset = bqm.spin.to_numpy_vectors(variable_order=list(bqm.variables))
+        n = len(linear)
+        J = np.zeros((n, n))
+        np.add.at(J, (np.minimum(rows, cols), np.maximum(rows, cols)), values)
+        return cls(linear, J, float(offset))
+
+    @classmethod
+    def from_qubo(cls, Q, offset=0.0):
+        """From a QUBO qᵀQq + offset: a dict {(i, j): Q_ij} with spins 0 … n-1, or an (n, n) matrix of any form.
+
+        For a matrix, Q_ij and Q_ji add up (qᵀQq taken literally).  σ = 2q - 1.
+        """
+        if isinstance(Q, Mapping):
+            n = max((k for pair in Q for k in pair), default=-1) + 1
+            matrix = np.zeros((n, n))
+            for (i, j), value in Q.items():
+                matrix[i, j] += value
+        else:
+            matrix = _array(Q, "Q")
+            if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+                raise ValueError(f"Q must be a dict or a square matrix, got shape {matrix.shape}")
+        pairs = np.triu(matrix, 1) + np.tril(matrix, -1).T
+        diagonal = np.diag(matrix)
+        J = pairs / 4
+        h = diagonal / 2 + (J.sum(0) + J.sum(1))
+        return cls(h, J, offset + diagonal.sum() / 2 + J.sum())
+
+    @property
+    def n(self):
+        """Number of spins."""
+        return self.h.size
+
+    def energies(self):
+        """All classical energies, float64 (2^n,), in basis order, offset included.
+
+        Raises MemoryError with the memory needed above 26 spins.
+        """
+        if self.n > MAX_ENERGY_SPINS:
+            raise MemoryError(
+                f"n={self.n} needs {8 * 2.0**self.n / 2**30:.3g} GiB for 2^n energies; the limit is n={MAX_ENERGY_SPINS}. "
+                "Use qtwin.classical for the lowest levels, or a smaller problem"
+            )
+        energies = np.array([self.offset])
+        field = self.h[:, None]  # (spins left, 2^i): field on each later spin, given the spins so far
+        for i in range(self.n):
+            own, rest = field[0], field[1:]
+            energies = np.concatenate([energies + own, energies - own])
+            coupling = self.J[i, i + 1 :, None]
+            field = np.concatenate([rest + coupling, rest - coupling], axis=1)
+        return energies
+
+    def energy(self, spins):
+        """Energies of spins ±1, (…, n) → (…)."""
+        spins = np.asarray(spins, float)
+        if spins.shape[-1:] != (self.n,):
+            raise ValueError(f"spins must have shape (…, {self.n}), got {spins.shape}")
+        return spins @ self.h + np.einsum("...i,ij,...j->...", spins, self.J, spins) + self.offset
+
+    def ground_states(self, tolerance=1e-9):
+        """Basis indices (m,) of all classical ground states, within ``tolerance``·max(1, |E0|) of the lowest."""
+        energies = self.energies()
+        low = energies.min()
+        return np.flatnonzero(energies <= low + tolerance * max(1.0, abs(low)))
+
+    def to_bqm(self):
+        """The dimod BinaryQuadraticModel (SPIN) on variables 0 … n-1; zero couplings are left out."""
+        import dimod
+
+        quadratic = {(int(i), int(j)): float(self.J[i, j]) for i, j in np.argwhere(self.J)}
+        return dimod.BinaryQuadraticModel(dict(enumerate(self.h.tolist())), quadratic, self.offset, dimod.SPIN)
+
+    def __eq__(self, other):
+        if not isinstance(other, IsingModel):
+            return NotImplemented
+        return np.array_equal(self.h, other.h) and np.array_equal(self.J, other.J) and self.offset == other.offset
+
+    def __hash__(self):
+        return hash((self.h.tobytes(), self.J.tobytes(), self.offset))
+
+    def __repr__(self):
+        return f"IsingModel(n={self.n}, couplings={np.count_nonzero(self.J)}, offset={self.offset:g})"
+
+
+def _array(value, name):
+    try:
+        array = np.array(value, dtype=float)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be an array of numbers, got {type(value).__name__}") from None
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} holds NaN or infinity at {tuple(np.argwhere(~np.isfinite(array))[0].tolist())}")
+    return array
