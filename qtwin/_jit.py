@@ -1,0 +1,17 @@
+"""One decorator for the numba kernels: GIL released, compiled code cached on disk where that is possible."""
+
+from numba import njit
+
+
+def kernel(function=None, **options):
+    """``numba.njit`` with ``nogil`` and an on-disk cache; without the cache if its folder is not writable.
+
+    Parallelism is ours (threads over blocks), never numba's: its OpenMP layer kills forked children
+    and its workqueue layer aborts under threads.
+    """
+    if function is None:
+        return lambda f: kernel(f, **options)
+    try:
+        return njit(nogil=True, cache=True, **options)(function)
+    except RuntimeError:  # numba: no locator available, nowhere to write the cache
+        return njit(nogil=True, **options)(function)
