@@ -46,6 +46,8 @@ _MODULES = (
     "figures",
     "widgets",
     "course",
+    "checks",
+    "shipped",
 )
 __all__ = [*_NAMES, *_MODULES, "__version__"]
 
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
     from . import (  # noqa: F401
         annealers,
         bath,
+        checks,
         classical,
         course,
         exact,
@@ -60,6 +63,7 @@ if TYPE_CHECKING:
         instances,
         ising,
         schedule,
+        shipped,
         widgets,
     )
     from .annealers import annealer  # noqa: F401
