@@ -251,30 +251,20 @@ class AnnealSchedule:
 
 def _qpu_rules(ticks, s, shortest, longest, most):
     """(which points break it (m,), the rule in words), one by one; a rule may assume those before it."""
-    number, last, reverse = np.arange(s.size), s.size - 1, s[0] == 1
-    kind = "reverse" if reverse else "forward"
-    step, change = np.diff(ticks, prepend=-1), np.diff(s, prepend=s[0])
+    number, end, reverse = np.arange(s.size), s.size - 1, s[0] == 1
+    kind, more, extra = ("reverse", 1, " + 1") if reverse else ("forward", 0, "")
+    wait, change = np.diff(ticks, prepend=-1), np.diff(s, prepend=s[0])
+    too_late = ticks > longest * TICKS_PER_US * (1 + TOLERANCE)
+    too_steep = np.abs(change) * shortest * TICKS_PER_US > wait * (1 + TOLERANCE)
 
     yield (number == 0) & (ticks != 0), "the first time must be 0"
-    yield step <= 0, "times must still increase after rounding to 0.01 µs"
+    yield wait <= 0, "times must still increase after rounding to 0.01 µs"
     yield (number == 0) & ~np.isin(s, (0, 1)), "the first s must be 0 (forward anneal) or 1 (reverse anneal)"
-    yield (number == last) & (s != 1), f"a {kind} anneal must end at s = 1"
+    yield (number == end) & (s != 1), f"a {kind} anneal must end at s = 1"
     yield ~reverse & (change < 0), "s must not fall in a forward anneal"
-    yield (
-        number == most + reverse,
-        (
-            f"one point too many; a {kind} anneal takes at most {most + reverse} "
-            f"(max_anneal_schedule_points{' + 1' if reverse else ''})"
-        ),
-    )
-    yield (
-        ticks > longest * TICKS_PER_US * (1 + TOLERANCE),
-        f"times must be at most {longest:g} µs (annealing_time_range[1])",
-    )
-    yield (
-        np.abs(change) * shortest * TICKS_PER_US > step * (1 + TOLERANCE),
-        (f"the slope |ds/dt| to this point must be at most {1 / shortest:g} per µs (1/annealing_time_range[0])"),
-    )
+    yield number == most + more, f"at most {most + more} points in a {kind} anneal (max_anneal_schedule_points{extra})"
+    yield too_late, f"times must be at most {longest:g} µs (annealing_time_range[1])"
+    yield too_steep, f"the slope |ds/dt| to here must be at most {1 / shortest:g} per µs (1/annealing_time_range[0])"
 
 
 def _refuse(points, bad, rule):
