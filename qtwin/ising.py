@@ -65,12 +65,11 @@ class IsingModel:
                 f"J must be a strict upper triangle, but J[{i}, {j}] = {J[i, j]:g}; "
                 "use IsingModel.from_symmetric for a symmetric matrix or from_dict for a dict"
             )
-        offset = float(self.offset)
-        if not np.isfinite(offset):
-            raise ValueError(f"offset must be finite, got {offset}")
-        for name, value in (("h", h), ("J", J), ("offset", offset)):
-            if name != "offset":
-                value.flags.writeable = False
+        offset = _array(self.offset, "offset")
+        if offset.ndim:
+            raise ValueError(f"offset must be one number, got shape {offset.shape}")
+        h.flags.writeable = J.flags.writeable = False
+        for name, value in (("h", h), ("J", J), ("offset", float(offset))):
             object.__setattr__(self, name, value)
 
     @classmethod
@@ -78,7 +77,7 @@ class IsingModel:
         """From a symmetric J (n, n) with zero diagonal, where J[i, j] = J[j, i] is the coupling itself."""
         J = _array(J, "J")
         if J.ndim != 2 or not np.array_equal(J, J.T) or np.diag(J).any():
-            raise ValueError("J must be a symmetric matrix with a zero diagonal; for an upper triangle use IsingModel(h, J)")
+            raise ValueError("J must be symmetric with a zero diagonal; for an upper triangle use IsingModel(h, J)")
         return cls(h, np.triu(J, 1), offset)
 
     @classmethod
@@ -88,12 +87,7 @@ class IsingModel:
         A pair may stand either way round, but not both ways and not on the diagonal.
         """
         fields = dict(h) if isinstance(h, Mapping) else dict(enumerate(h))
-        nodes = [*fields, *(k for pair in J for k in pair)]
-        if any(not isinstance(k, (int, np.integer)) or k < 0 for k in nodes):
-            raise ValueError("spins must be integers 0 … n-1; relabel them or use IsingModel.from_bqm")
-        size = max(nodes, default=-1) + 1 if n is None else n
-        if any(k >= size for k in nodes):
-            raise ValueError(f"a spin index is {max(nodes)} but n={size}")
+        size = _count([*fields, *(k for pair in J for k in pair)], n)
         vector, matrix = np.zeros(size), np.zeros((size, size))
         for i, value in fields.items():
             vector[i] = value
@@ -121,7 +115,7 @@ class IsingModel:
         For a matrix, Q_ij and Q_ji add up (qᵀQq taken literally).  σ = 2q - 1.
         """
         if isinstance(Q, Mapping):
-            n = max((k for pair in Q for k in pair), default=-1) + 1
+            n = _count([k for pair in Q for k in pair])
             matrix = np.zeros((n, n))
             for (i, j), value in Q.items():
                 matrix[i, j] += value
@@ -147,8 +141,8 @@ class IsingModel:
         """
         if self.n > MAX_ENERGY_SPINS:
             raise MemoryError(
-                f"n={self.n} needs {8 * 2.0**self.n / 2**30:.3g} GiB for 2^n energies; the limit is n={MAX_ENERGY_SPINS}. "
-                "Use qtwin.classical for the lowest levels, or a smaller problem"
+                f"n={self.n} needs {8 * 2.0**self.n / 2**30:.3g} GiB for 2^n energies; the limit is "
+                f"n={MAX_ENERGY_SPINS}: take a smaller problem"
             )
         energies = np.array([self.offset])
         field = self.h[:, None]  # (spins left, 2^i): field on each later spin, given the spins so far
@@ -160,11 +154,11 @@ class IsingModel:
         return energies
 
     def energy(self, spins):
-        """Energies of spins ±1, (…, n) → (…)."""
-        spins = np.asarray(spins, float)
-        if spins.shape[-1:] != (self.n,):
-            raise ValueError(f"spins must have shape (…, {self.n}), got {spins.shape}")
-        return spins @ self.h + np.einsum("...i,ij,...j->...", spins, self.J, spins) + self.offset
+        """Energies of spins ±1, (…, n) → (…); ValueError for another shape or other values, like QUBO's 0 and 1."""
+        spins = _array(spins, "spins")
+        if spins.shape[-1:] != (self.n,) or not np.isin(spins, (-1, 1)).all():
+            raise ValueError(f"spins must be +1 and -1 in an array (…, {self.n}), got shape {spins.shape}")
+        return spins @ self.h + (spins @ self.J * spins).sum(-1) + self.offset
 
     def ground_states(self, tolerance=1e-9):
         """Basis indices (m,) of all classical ground states, within ``tolerance``·max(1, |E0|) of the lowest."""
@@ -185,10 +179,19 @@ class IsingModel:
         return np.array_equal(self.h, other.h) and np.array_equal(self.J, other.J) and self.offset == other.offset
 
     def __hash__(self):
-        return hash((self.h.tobytes(), self.J.tobytes(), self.offset))
+        return hash(((self.h + 0.0).tobytes(), (self.J + 0.0).tobytes(), self.offset))  # + 0.0 makes -0.0 equal 0.0
 
     def __repr__(self):
         return f"IsingModel(n={self.n}, couplings={np.count_nonzero(self.J)}, offset={self.offset:g})"
+
+
+def _count(nodes, n=None):
+    """Number of spins: n, or one more than the largest of the nodes."""
+    if any(not isinstance(k, (int, np.integer)) or k < 0 for k in nodes):
+        raise ValueError("spins must be integers 0 … n-1; relabel them, or go through dimod and IsingModel.from_bqm")
+    if n is not None and max(nodes, default=-1) >= n:
+        raise ValueError(f"a spin has index {max(nodes)}, but n={n} allows 0 … {n - 1}")
+    return max(nodes, default=-1) + 1 if n is None else n
 
 
 def _array(value, name):

@@ -241,7 +241,7 @@ class AnnealSchedule:
         return self.points == other.points if isinstance(other, AnnealSchedule) else NotImplemented
 
     def __hash__(self):
-        return hash((self.t_us.tobytes(), self.s.tobytes()))
+        return hash(tuple(map(tuple, self.points)))
 
     def __repr__(self):
         if self.s.size > 20:
