@@ -1,0 +1,149 @@
+"""Numba kernels of the population master equation: group the levels, rates between groups, evolution.
+
+Everything per cell of s: K levels in rad/ns, populations in level order.  A cell's generator W over
+its groups is stored with its symmetric form S = D^(-1/2) W D^(1/2) = U diag(λ) Uᵀ, D the Gibbs
+weights, so that e^(Wt) = D^(1/2) U e^(λt) Uᵀ D^(-1/2) for any t: 2 K² products.
+"""
+
+import numpy as np
+
+from ._jit import kernel
+
+LOST = 1e-14  # populations below this are dropped
+STEEP = 1e6  # largest p/√D for which the symmetric form keeps nine digits
+
+
+@kernel
+def group_levels(levels, width, kT):
+    """Groups of levels linked by spacings below ``width``.
+
+    levels: (G, K) ascending.  Returns group (G, K) the group of each level, count (G,), share (G, K)
+    the Gibbs weight of a level in its group, root (G, K) the square root of each group's Gibbs
+    weight, relative to the lowest group.
+    """
+    cells, size = levels.shape
+    group = np.zeros((cells, size), np.int64)
+    count = np.empty(cells, np.int64)
+    share = np.zeros((cells, size))
+    root = np.zeros((cells, size))
+    for g in range(cells):
+        lowest = 0
+        first = 1.0
+        for m in range(size):
+            if m > 0:
+                group[g, m] = group[g, m - 1]
+                if levels[g, m] - levels[g, m - 1] >= width:
+                    group[g, m] += 1
+            if m + 1 == size or levels[g, m + 1] - levels[g, m] >= width:
+                total = 0.0
+                for k in range(lowest, m + 1):
+                    share[g, k] = np.exp((levels[g, lowest] - levels[g, k]) / kT)
+                    total += share[g, k]
+                for k in range(lowest, m + 1):
+                    share[g, k] /= total
+                if lowest == 0:
+                    first = total
+                root[g, group[g, m]] = np.exp((levels[g, 0] - levels[g, lowest]) / (2 * kT)) * np.sqrt(total / first)
+                lowest = m + 1
+        count[g] = group[g, size - 1] + 1
+    return group, count, share, root
+
+
+@kernel
+def group_rates(levels, down, kT, group, count, share):
+    """Rates between groups, (G, K, K) as [to, from] in 1/ns, and their symmetric form with its diagonal.
+
+    down: (G, K, K) rates n → m for m < n.  Rates up follow from detailed balance.
+    """
+    cells, size = levels.shape
+    rates = np.zeros((cells, size, size))
+    symmetric = np.zeros((cells, size, size))
+    for g in range(cells):
+        for n in range(size):
+            to_upper = group[g, n]
+            for m in range(n):
+                to_lower = group[g, m]
+                if to_lower != to_upper:
+                    rate = down[g, m, n]
+                    rates[g, to_lower, to_upper] += share[g, n] * rate
+                    rates[g, to_upper, to_lower] += share[g, m] * rate * np.exp((levels[g, m] - levels[g, n]) / kT)
+        for a in range(count[g]):
+            for b in range(count[g]):
+                if a != b:
+                    symmetric[g, a, b] = np.sqrt(rates[g, a, b] * rates[g, b, a])
+                    rates[g, b, b] -= rates[g, a, b]
+        for b in range(count[g]):
+            symmetric[g, b, b] = rates[g, b, b]
+    return rates, symmetric
+
+
+@kernel
+def evolve(populations, cells, dwell, group, count, share, root, decay, vectors, rates):
+    """Populations (K,) after ``dwell`` ns (m,) in each of ``cells`` (m,), one after the other."""
+    size = populations.size
+    p = populations.copy()
+    pooled = np.empty(size)
+    modes = np.empty(size)
+    for step in range(cells.size):
+        g, dt = cells[step], dwell[step]
+        if dt <= 0:
+            continue
+        groups = count[g]
+        pooled[:] = 0.0
+        for m in range(size):
+            pooled[group[g, m]] += p[m]
+        steepest = 0.0
+        for a in range(groups):
+            if pooled[a] < LOST:
+                pooled[a] = 0.0
+            elif root[g, a] * STEEP < pooled[a]:
+                steepest = STEEP
+        if steepest >= STEEP:
+            pooled[:groups] = positive_step(rates[g, :groups, :groups], dt, pooled[:groups])
+        else:
+            modes[:] = 0.0
+            for a in range(groups):
+                if pooled[a] > 0.0:
+                    x = pooled[a] / root[g, a]
+                    for k in range(groups):
+                        modes[k] += vectors[g, a, k] * x
+            for k in range(groups):
+                modes[k] *= np.exp(decay[g, k] * dt)
+            for a in range(groups):
+                x = 0.0
+                for k in range(groups):
+                    x += vectors[g, a, k] * modes[k]
+                pooled[a] = max(x * root[g, a], 0.0)
+        total = pooled[:groups].sum()
+        for m in range(size):
+            p[m] = share[g, m] * pooled[group[g, m]] / total
+    return p
+
+
+@kernel
+def positive_step(rates, dt, populations):
+    """e^(W dt) p for a generator W (n, n), by scaling and squaring of positive matrices only.
+
+    For populations far above the ground state, where the symmetric form would lose its digits:
+    about 2 n³ log2(rate·dt) products.
+    """
+    size = populations.size
+    fastest = 0.0
+    for b in range(size):
+        fastest = max(fastest, -rates[b, b])
+    squarings = 0
+    while fastest * dt > 0.5:
+        dt /= 2
+        squarings += 1
+    term = np.eye(size)
+    step = np.eye(size)
+    shifted = (rates + fastest * np.eye(size)) * dt
+    for order in range(1, 16):
+        term = shifted @ term / order
+        step = step + term
+    for _ in range(squarings + 1):
+        for b in range(size):
+            step[:, b] /= step[:, b].sum()
+        if _ < squarings:
+            step = step @ step
+    return step @ populations

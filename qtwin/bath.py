@@ -1,0 +1,332 @@
+"""The bath: adiabatic master equation for the level populations of an annealer.
+
+    dp/dt = W(s) p,   W_mn = γ(E_n - E_m) Σ_i |⟨m|σz_i|n⟩|²  (m ≠ n),   W_nn = -Σ_{m≠n} W_mn
+    γ(ω) = 2πκ ω e^(-|ω|/ω_c) / (1 - e^(-ω/kT))                        (Ohmic, detailed balance)
+
+E_n are the levels of H(s) in rad/ns, κ is dimensionless, every qubit couples to its own bath
+through σz.  Source: Albash, Boixo, Lidar, Zanardi, New J. Phys. 14, 123016 (2012), without the
+coherences.  With ``width_ghz`` W > 0 the rate is broadened by slow flux noise,
+
+    γ_W(ω) = ω² ∫ dω' N(ω - ω'; W²/2kT, W) γ(ω') / (ω'² + Γ0²),   Γ0 = 2γ(0),
+
+an interpolation of ours (a heuristic, not a derivation): it keeps detailed balance, is γ for
+ω ≫ W and a Gaussian line late in the anneal.
+
+Rates among (nearly) degenerate levels would depend on the basis.  So levels that are closer than
+γ(0) = 2πκkT form one group (neighbours are linked, so a group can be wider).  Its members share
+its population by their Gibbs weights, and the rate between groups is the Gibbs-weighted sum of
+their members' rates.
+
+Building a table costs one dense eigenproblem of size 2^n for each of the cells of s; an anneal
+along any schedule is then a product of exponentials, one for each cell it crosses.
+"""
+
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+
+import numpy as np
+from scipy.linalg import eigh
+from scipy.optimize import brentq
+
+from ._populations import evolve, group_levels, group_rates
+from .ising import spins_of
+
+KB_GHZ_PER_MK = 0.0208366  # k_B/h
+TWO_PI = 2 * np.pi
+MAX_QUBITS = 8
+CELLS = 256
+FREEZE_GHZ = 1e-3  # A(s) where the table ends
+OWN_CELLS = 64  # points of schedules kept beside the cells
+_TABLE_GHZ = 64.0  # end of the tabulated broadened rate; beyond it the Ohmic shape goes on
+
+
+@dataclass(frozen=True)
+class Bath:
+    """A thermal bath with Ohmic spectrum, broadened by slow flux noise.
+
+    kappa: dimensionless coupling.  T_mK: temperature.  cutoff_ghz: ω_c/2π.  width_ghz: W/2π, 0 for
+    the bare Ohmic rate.  energy_factor multiplies A(s) and B(s) alike.
+    Raises ValueError where a value is not positive (width_ghz: 0, or at least 0.01).
+    """
+
+    kappa: float = 1e-2
+    T_mK: float = 15.0
+    cutoff_ghz: float = 8.0
+    width_ghz: float = 0.3
+    energy_factor: float = 1.0
+
+    def __post_init__(self):
+        for name, value in asdict(self).items():
+            number = _number(name, value)
+            if name != "width_ghz" and number <= 0:
+                raise ValueError(f"Bath {name} must be positive, got {number:g}")
+            object.__setattr__(self, name, number)
+        if self.width_ghz != 0 and self.width_ghz < 0.01:
+            raise ValueError(f"Bath width_ghz must be 0 (no broadening) or at least 0.01, got {self.width_ghz:g}")
+
+    @property
+    def kT(self):
+        """Thermal energy k_B T/ħ in rad/ns."""
+        return TWO_PI * KB_GHZ_PER_MK * self.T_mK
+
+    @property
+    def group_width(self):
+        """γ(0) = 2πκkT in rad/ns: levels closer than this form one group."""
+        return TWO_PI * self.kappa * self.kT
+
+    def ohmic(self, omega):
+        """The Ohmic rate γ(ω) in 1/ns; ω in rad/ns, positive for energy given to the bath."""
+        omega = np.asarray(omega, float)
+        x = omega / self.kT
+        small = np.abs(x) < 1e-6
+        safe = np.where(small, 1.0, np.maximum(x, -600.0))
+        thermal = np.where(small, 1 + x / 2, safe / -np.expm1(-safe))
+        return self.group_width * thermal * np.exp(-np.abs(omega) / (TWO_PI * self.cutoff_ghz))
+
+    def gamma(self, omega):
+        """The rate γ_W(ω) in 1/ns, broadened when width_ghz > 0; ω in rad/ns."""
+        if self.width_ghz == 0:
+            return self.ohmic(omega)
+        omega = np.asarray(omega, float)
+        grid, log_line = _line(self)
+        size = np.abs(omega)
+        inside = np.minimum(size, grid[-1])
+        rate = np.exp(np.interp(inside, grid, log_line)) * inside**2
+        rate = np.where(size > grid[-1], rate * self.ohmic(size) / self.ohmic(grid[-1]), rate)
+        return rate * np.exp(np.minimum(omega, 0.0) / self.kT)
+
+
+@lru_cache(maxsize=32)
+def _line(bath):
+    """Grid of ω ≥ 0 (rad/ns) and log γ_W(ω)/ω² on it.
+
+    A convolution of the Gaussian with γ(ω')/(ω'² + Γ0²), whose Lorentzian factor is integrated
+    exactly over each bin (it may be far narrower than W).
+    """
+    width, centre = TWO_PI * bath.width_ghz, (TWO_PI * bath.width_ghz) ** 2 / (2 * bath.kT)
+    step = min(width, bath.kT) / 64
+    reach = int(np.ceil((9 * width + centre) / step))
+    top = int(np.ceil(TWO_PI * _TABLE_GHZ / step))
+    bins = np.arange(-reach, top + reach + 1) * step  # ω'
+    narrow = 2 * bath.group_width
+    lorentz = (np.arctan((bins + step / 2) / narrow) - np.arctan((bins - step / 2) / narrow)) / narrow
+    offset = np.arange(-reach, reach + 1) * step  # ω - ω'
+    gauss = np.exp(-(((offset - centre) / width) ** 2) / 2) / (width * np.sqrt(TWO_PI))
+    line = np.convolve(bath.ohmic(bins) * lorentz, gauss, mode="valid")
+    return np.arange(top + 1) * step, np.log(line)
+
+
+def _number(name, value):
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = np.nan
+    if not np.isfinite(number):
+        raise ValueError(f"Bath {name} must be a finite number, got {value!r}")
+    return number
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Rates:
+    """Levels and rates of H(s) at the points s (G,), K levels each.
+
+    levels: (G, K) rad/ns above the lowest.  drive: (G,) in ns², the first-order estimate of what a
+    change of s excites, per squared speed.  The rest is what the kernels of ``_populations`` take.
+    """
+
+    s: np.ndarray
+    levels: np.ndarray
+    drive: np.ndarray
+    group: np.ndarray
+    count: np.ndarray
+    share: np.ndarray
+    root: np.ndarray
+    decay: np.ndarray
+    vectors: np.ndarray
+    rates: np.ndarray
+
+    def evolve(self, populations, cells, dwell):
+        """Populations (K,) after ``dwell`` ns in each of ``cells``, one after the other."""
+        return evolve(
+            populations, cells, dwell, self.group, self.count, self.share, self.root, self.decay, self.vectors, self.rates
+        )
+
+    def gibbs(self, cell, kT):
+        """Gibbs populations (K,) of one cell."""
+        weights = np.exp(-self.levels[cell] / kT)
+        return weights / weights.sum()
+
+
+class RateTable:
+    """Rates of one problem on cells of s, and the anneals they give.
+
+    model: an IsingModel as programmed (after scaling and control errors), n ≤ 8.  functions:
+    AnnealingFunctions in GHz.  levels: K, the lowest levels kept (default min(2^n, 32)).  cells:
+    number of cells between s = 0 and ``s_end``, where A(s) falls to 1 MHz: beyond it populations
+    are frozen and the classical states are followed.
+
+    A piece of a schedule shorter than a cell, a pause among them, gets rates of its own at its
+    middle, computed on demand and kept.
+    """
+
+    def __init__(self, model, functions, bath=None, *, levels=None, cells=CELLS):
+        self.model, self.functions, self.bath = model, functions, bath or Bath()
+        if functions.unit != "GHz":
+            raise ValueError(
+                f"annealing functions {functions.name!r} have no GHz; a bath needs a physical scale: "
+                "use AnnealingFunctions.dwave(...) or a solver's own table"
+            )
+        if model.n > MAX_QUBITS:
+            raise ValueError(f"n={model.n} qubits in one component; the emulated bath takes at most {MAX_QUBITS}")
+        self.K = _levels(levels, model.n)
+        self.s_end = _freeze(lambda s: self.bath.energy_factor * functions.A(s), functions.name)
+        self.edges = np.linspace(0, self.s_end, cells + 1)
+        self._energies = model.energies() - model.offset
+        self.cells = self._rates((self.edges[1:] + self.edges[:-1]) / 2)
+        self._own = {}
+        overlaps = self._eigen(np.array([self.s_end]))[1][0] ** 2  # (2^n, K)
+        self.readout = overlaps
+
+    def rates_at(self, s):
+        """The rates at one s of a schedule's own (a pause), kept for the next call."""
+        s = min(float(s), self.s_end)
+        if s not in self._own:
+            while len(self._own) >= OWN_CELLS:
+                del self._own[next(iter(self._own))]
+            self._own[s] = self._rates(np.array([s]))
+        return self._own[s]
+
+    def evolve(self, schedule, start=None):
+        """Level populations (K,) at the end of a schedule, in order of energy.
+
+        schedule: anything with ``t_us`` and ``s`` (m,), not necessarily legal on a QPU.  start:
+        populations (K,) at its beginning, thermal if None.
+        """
+        if start is None:
+            start = self.rates_at(schedule.s[0]).gibbs(0, self.bath.kT)
+        populations = np.asarray(start, float)
+        for rates, cells, dwell, _ in self._legs(schedule):
+            populations = rates.evolve(populations, cells, dwell)
+        return populations
+
+    def classical_start(self, index):
+        """Level populations (K,) of one classical state at ``s_end``, to start a reverse anneal from."""
+        populations = self.readout[index]
+        if populations.sum() < 0.99:
+            raise ValueError(f"state {index} lies above the lowest {self.K} levels; raise levels (at most {2**self.model.n})")
+        return populations / populations.sum()
+
+    def probabilities(self, populations):
+        """Probability (2^n,) of reading each classical state, in basis order."""
+        probabilities = self.readout @ populations
+        return probabilities / probabilities.sum()
+
+    def diabatic_estimate(self, schedule):
+        """(largest first-order estimate of the population that leaves the ground state, its s)."""
+        best, where = 0.0, float(schedule.s[0])
+        for rates, cells, _, speed in self._legs(schedule):
+            drive = rates.drive[cells] * speed**2
+            if drive.max() > best:
+                best, where = float(drive.max()), float(rates.s[cells[drive.argmax()]])
+        return best, where
+
+    def _legs(self, schedule):
+        """For each piece of the schedule below s_end: rates, cells, ns in each, |ds/dt| per ns."""
+        edges, ns = self.edges, np.diff(schedule.t_us) * 1e3
+        for a, b, time in zip(schedule.s[:-1], schedule.s[1:], ns, strict=True):
+            low, high = min(a, b), min(max(a, b), self.s_end)
+            if low >= self.s_end:
+                continue
+            speed = abs(b - a) / time
+            if high - low <= edges[1]:
+                dwell = (high - low) / speed if speed else time
+                yield self.rates_at((low + high) / 2), _FIRST, np.array([dwell]), speed
+                continue
+            overlap = np.minimum(edges[1:], high) - np.maximum(edges[:-1], low)
+            cells = np.flatnonzero(overlap > 0)
+            if b < a:
+                cells = cells[::-1]
+            yield self.cells, cells, overlap[cells] / speed, speed
+
+    def _eigen(self, s):
+        """Levels (G, K) in rad/ns and states (G, 2^n, K) of H(s)."""
+        scale = TWO_PI * self.bath.energy_factor
+        A, B = scale * self.functions.A(s), scale * self.functions.B(s)
+        size = self._energies.size
+        index = np.arange(size)
+        flips = np.zeros((size, size))
+        for i in range(self.model.n):
+            flips[index, index ^ (1 << i)] = 1
+        H = -A[:, None, None] / 2 * flips
+        H[:, index, index] += B[:, None] / 2 * self._energies
+        if size <= 64:
+            levels, states = np.linalg.eigh(H)
+            return levels[:, : self.K], states[:, :, : self.K]
+        low = [eigh(h, subset_by_index=[0, self.K - 1], driver="evr", overwrite_a=True, check_finite=False) for h in H]
+        return np.array([x[0] for x in low]), np.array([x[1] for x in low])
+
+    def _rates(self, s):
+        """Rates at the points s, in blocks that stay small in memory."""
+        block = max(1, 2**21 // 4**self.model.n)
+        parts = [self._block(s[k : k + block]) for k in range(0, s.size, block)]
+        levels, drive, down = (np.concatenate(x) for x in zip(*parts, strict=True))
+        kT = self.bath.kT
+        group, count, share, root = group_levels(levels, self.bath.group_width, kT)
+        rates, symmetric = group_rates(levels, down, kT, group, count, share)
+        decay, vectors = _modes(symmetric, count)
+        return Rates(s, levels, drive, group, count, share, root, decay, vectors, rates)
+
+    def _block(self, s):
+        """Levels (G, K), drive (G,) and rates down (G, K, K) at a few points s."""
+        levels, states = self._eigen(s)
+        levels = levels - levels[:, :1]
+        bras = states.transpose(0, 2, 1)
+        spins = spins_of(np.arange(self._energies.size), self.model.n).T.astype(float)  # (n, 2^n)
+        jumps = sum(np.matmul(bras, z[:, None] * states) ** 2 for z in spins)
+        lower, upper = np.triu_indices(self.K, 1)
+        down = np.zeros_like(jumps)
+        down[:, lower, upper] = jumps[:, lower, upper] * self.bath.gamma(levels[:, upper] - levels[:, lower])
+        return levels, self._drive(s, levels, states), down
+
+    def _drive(self, s, levels, states):
+        """Σ_m |⟨m|dH/ds|0⟩|² / (E_m - E_0)⁴, (G,) in ns².
+
+        Between eigenstates A/2 ⟨m|Σσx|0⟩ = B/2 ⟨m|H_problem|0⟩, so the diagonal of H_problem is enough.
+        """
+        f = self.functions
+        slope = TWO_PI * self.bath.energy_factor / 2 * (f.dB(s) - f.B(s) * f.dA(s) / f.A(s))
+        coupling = slope[:, None] * np.einsum("gxm,x,gx->gm", states, self._energies, states[:, :, 0], optimize=True)
+        gaps = np.maximum(levels, 1e-9)
+        return (np.abs(coupling[:, 1:]) ** 2 / gaps[:, 1:] ** 4).sum(1)
+
+
+_FIRST = np.zeros(1, np.int64)
+
+
+def _levels(levels, n):
+    if levels is None:
+        return min(2**n, 32)
+    if levels != int(levels) or levels < 2:
+        raise ValueError(f"levels must be a whole number ≥ 2, got {levels!r}")
+    return min(int(levels), 2**n)
+
+
+def _freeze(A, name):
+    """The s where A(s) falls to 1 MHz; 1 if it never does."""
+    s = np.linspace(0, 1, 201)
+    low = np.flatnonzero(A(s) <= FREEZE_GHZ)
+    if low.size == 0:
+        return 1.0
+    if low[0] == 0:
+        raise ValueError(f"A(0) of {name!r} is {float(A(0.0)):g} GHz, at most 1 MHz: there is nothing to anneal")
+    return brentq(lambda x: float(A(x)) - FREEZE_GHZ, s[low[0] - 1], s[low[0]], xtol=1e-12)
+
+
+def _modes(symmetric, count):
+    """Decay constants (G, K) ≤ 0 and modes (G, K, K) of the symmetric generators; unused ones stand last."""
+    size = symmetric.shape[1]
+    scale = np.abs(symmetric).max(axis=(1, 2)) + 1e-300
+    unused = np.arange(size) >= count[:, None]
+    symmetric[:, np.arange(size), np.arange(size)] += np.where(unused, 2 * size * scale[:, None], 0.0)
+    decay, vectors = np.linalg.eigh(symmetric)
+    return np.where(decay > -1e-15 * scale[:, None], 0.0, decay), vectors
