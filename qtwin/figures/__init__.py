@@ -1,0 +1,29 @@
+"""Figures of the kit: plot_*(result) → Figure, a plotly figure with a description in words.
+
+The functions lay out what they are given and compute nothing else.  Colours and lines mean the
+same everywhere: E0 blue, E1 vermillion, the gap green, exact solid, predicted dashed, baseline
+dotted; emulated orange, recorded sky, measured purple, with the word in the legend.
+"""
+
+from ._base import COLOURS, Figure, template
+from ._lines import plot_functions, plot_lines, plot_schedules
+from ._problem import plot_energies, plot_problem
+from ._reads import plot_energy_histogram, plot_level_probabilities
+from ._spectrum import plot_gap, plot_gap_histogram, plot_gap_surface, plot_spectrum
+
+__all__ = [
+    "COLOURS",
+    "Figure",
+    "template",
+    "plot_energies",
+    "plot_energy_histogram",
+    "plot_functions",
+    "plot_gap",
+    "plot_gap_histogram",
+    "plot_gap_surface",
+    "plot_level_probabilities",
+    "plot_lines",
+    "plot_problem",
+    "plot_schedules",
+    "plot_spectrum",
+]

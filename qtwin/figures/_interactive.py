@@ -1,0 +1,16 @@
+"""The zoomable twin of a figure, with a representation that does not change from run to run."""
+
+try:
+    import anywidget  # noqa: F401
+    import plotly.graph_objects as go
+except ImportError as error:
+    raise ImportError("interactive figures need plotly and anywidget: pip install 'qtwin[lab]'") from error
+
+
+class FigureWidget(go.FigureWidget):
+    """A plotly FigureWidget with a fixed ``repr``."""
+
+    def __repr__(self):
+        from ._base import plain
+
+        return f"FigureWidget({plain(self.layout.title.text)!r})"

@@ -1,0 +1,222 @@
+"""Spectra and gaps along the anneal, gaps of many instances, gaps against two couplings."""
+
+import numpy as np
+import plotly.graph_objects as go
+
+from ._base import (
+    COLOURS,
+    INK,
+    SHADES,
+    axis_title,
+    legend,
+    new_figure,
+    number,
+    percent,
+    rgba,
+    style,
+    subscript,
+    with_unit,
+)
+
+
+def plot_spectrum(spectrum, *, unit=None, mark=True, title=None, description=None):
+    """Levels over s of a Spectrum: E0 blue, E1 vermillion, higher ones grey, the smallest gap marked."""
+    s, levels = np.asarray(spectrum.s), np.asarray(spectrum.levels)
+    k = levels.shape[1]
+    title = title or (_gap_finding(spectrum, unit) if k > 1 else "The ground state energy along the anneal")
+    figure = new_figure(
+        title,
+        description or _spectrum_words(spectrum, unit),
+        x="anneal fraction s",
+        y=axis_title("energy E(s)", unit),
+        margin=dict(r=48),
+    )
+    for level in range(k - 1, -1, -1):
+        role = ("ground", "excited")[level] if level < 2 else "higher"
+        look = dict(line=style(role)[0], name=f"E{subscript(level)}", showlegend=False)
+        figure.add_trace(go.Scatter(x=s, y=levels[:, level], mode="lines", **look))
+    _end_labels(figure, levels)
+    if mark and k > 1:
+        _mark_gap(figure, spectrum, unit)
+    figure.update_xaxes(range=[float(s.min()), float(s.max())])
+    return figure
+
+
+def plot_gap(gaps, *, unit=None, log=False, title=None, description=None):
+    """The gap E1 - E0 over s, its minimum as a dot: a Spectrum, or {name: Spectrum or (s, gap)}."""
+    named = gaps if isinstance(gaps, dict) else {"gap": gaps}
+    curves = {name: _curve(one) for name, one in named.items()}
+    figure = new_figure(
+        title or _gaps_finding(curves, unit),
+        description or _gaps_words(curves, unit),
+        x="anneal fraction s",
+        y=axis_title("gap g(s)", unit),
+    )
+    shades = SHADES["gap"]
+    for k, (name, (s, gap, low, where)) in enumerate(curves.items()):
+        colour, dash = shades[k % len(shades)]
+        look = dict(mode="lines", line=dict(color=colour, dash=dash, width=2.6))
+        figure.add_trace(go.Scatter(x=s, y=gap, name=str(name), **look))
+        dot = dict(mode="markers", marker=dict(color=colour, size=11), showlegend=False, hoverinfo="skip")
+        figure.add_trace(go.Scatter(x=[where], y=[low], name=f"{name}, minimum", **dot))
+        if len(curves) <= 2:
+            label = f"<b>{with_unit(number(low), unit)} at s = {number(where, 2)}</b>"
+            top = max(g.max() for _, g, _, _ in curves.values())
+            _dot_label(figure, label, where, low, colour, log, low < 0.82 * top)
+    figure.update_layout(showlegend=len(curves) > 1)
+    figure.update_xaxes(range=[min(c[0].min() for c in curves.values()), max(c[0].max() for c in curves.values())])
+    _gap_axis(figure, curves, log)
+    return legend(figure, "below") if len(curves) > 1 else figure
+
+
+def plot_gap_histogram(gaps, *, bins=40, unit=None, log=False, title=None, description=None):
+    """How the minimum gaps of many instances are spread: {family: array of gaps} or one array.
+
+    log=True takes bins of equal width in log10.  Shares are of each family's instances per bin.
+    """
+    named = {k: np.asarray(v, float).ravel() for k, v in (gaps if isinstance(gaps, dict) else {"gaps": gaps}).items()}
+    every = np.concatenate(list(named.values()))
+    low = max(every[every > 0].min(initial=np.inf), 1e-12) if log else 0.0
+    edges = np.geomspace(low, every.max(), bins + 1) if log else np.linspace(0, every.max() or 1.0, bins + 1)
+    medians = {name: float(np.median(v)) for name, v in named.items()}
+    least = min(medians, key=medians.get)
+    found = f"Half of the {least} instances have a minimum gap below {with_unit(number(medians[least], 2), unit)}"
+    words = [
+        f"{name}: median {number(medians[name], 2)}, {percent((v < 0.1).mean(), 0)} below 0.1 ({v.size:,} instances)"
+        for name, v in named.items()
+    ]
+    text = description or f"Small gaps need slow anneals. {'; '.join(words)}."
+    figure = new_figure(title or found, text, x=axis_title("minimum gap", unit), y="share of instances (%)")
+    for k, (name, values) in enumerate(named.items()):
+        colour, dash = SHADES["gap"][k % len(SHADES["gap"])]
+        share = 100 * np.histogram(values, edges)[0] / values.size
+        x, y = np.repeat(edges, 2), np.concatenate([[0], np.repeat(share, 2), [0]])
+        look = dict(mode="lines", line=dict(color=colour, dash=dash, width=2.2), fill="tozeroy")
+        figure.add_trace(go.Scatter(x=x, y=y, name=str(name), fillcolor=rgba(colour, 0.1), **look))
+    figure.update_xaxes(type="log" if log else "linear", range=list(np.log10(edges[[0, -1]])) if log else [0, edges[-1]])
+    figure.update_yaxes(rangemode="tozero", range=[0, 1.08 * max(np.max(t.y) for t in figure.data)])
+    figure.update_layout(showlegend=len(named) > 1)
+    return legend(figure, "below") if len(named) > 1 else figure
+
+
+def plot_gap_surface(x, y, gap, *, labels=("J₁", "J₂"), unit=None, title=None, description=None):
+    """The minimum gap against two couplings: x (X,), y (Y,), gap (Y, X); colours and contours."""
+    x, y, gap = np.asarray(x, float), np.asarray(y, float), np.asarray(gap, float)
+    if gap.shape != (y.size, x.size):
+        raise ValueError(f"gap must have shape (len(y), len(x)) = {(y.size, x.size)}, got {gap.shape}")
+    row, column = np.unravel_index(gap.argmin(), gap.shape)
+    spot = f"{labels[0]} = {number(x[column], 2)}, {labels[1]} = {number(y[row], 2)}"
+    least, most = with_unit(number(gap.min()), unit), with_unit(number(gap.max()), unit)
+    found = f"The minimum gap falls to {number(gap.min(), 2)} at {spot}"
+    text = (
+        f"Dark is a small gap. Smallest {least} at {spot} (ring); largest {most}. Half of the plane lies below "
+        f"{with_unit(number(np.median(gap)), unit)}."
+    )
+    figure = new_figure(title or found, description or text, x=labels[0], y=labels[1], width=620, height=420)
+    bar = dict(title=dict(text=axis_title("minimum gap", unit), side="right"), outlinewidth=0, thickness=16)
+    figure.add_trace(go.Heatmap(x=x, y=y, z=gap, colorscale="Cividis", colorbar=bar, name="minimum gap"))
+    lines = dict(coloring="none", showlabels=True, labelfont=dict(size=12, color="white"))
+    look = dict(line=dict(color="rgba(255,255,255,0.75)", width=1), ncontours=8, showscale=False, hoverinfo="skip")
+    figure.add_trace(go.Contour(x=x, y=y, z=gap, contours=lines, name="contours", **look))
+    ring = dict(symbol="circle-open", size=13, color="white", line=dict(width=2.4, color="white"))
+    figure.add_trace(go.Scatter(x=[x[column]], y=[y[row]], mode="markers", marker=ring, name="smallest gap"))
+    figure.update_layout(showlegend=False, margin=dict(r=110))
+    return figure
+
+
+def _curve(one):
+    """A Spectrum or (s, gap) → s, gap, minimum, where."""
+    if hasattr(one, "min_gap"):
+        return np.asarray(one.s, float), np.asarray(one.gap, float), float(one.min_gap), float(one.s_min)
+    s, gap = (np.asarray(v, float) for v in one)
+    if s.shape != gap.shape or s.ndim != 1:
+        raise ValueError(f"a gap curve needs s and gap of one length, got shapes {s.shape} and {gap.shape}")
+    return s, gap, float(gap.min()), float(s[gap.argmin()])
+
+
+def _gap_finding(spectrum, unit):
+    gap, where = float(spectrum.min_gap), float(spectrum.s_min)
+    first, last = float(np.min(spectrum.s)), float(np.max(spectrum.s))
+    if gap < 1e-9:
+        return f"The gap closes at s = {number(where, 2)}: two states share the lowest energy"
+    if first < where < last:
+        return f"The two lowest levels come within {with_unit(number(gap), unit)} at s = {number(where, 2)}"
+    return f"The gap is smallest, {with_unit(number(gap), unit)}, at the {'end' if where == last else 'start'}"
+
+
+def _spectrum_words(spectrum, unit):
+    levels = np.asarray(spectrum.levels)
+    ends = f"E₀ goes from {number(levels[0, 0])} to {with_unit(number(levels[-1, 0]), unit)}"
+    if levels.shape[1] == 1:
+        return f"{ends}."
+    gap = f"The gap to E₁ (orange) is smallest, {with_unit(number(spectrum.min_gap), unit)}, at s = "
+    return f"The lowest {levels.shape[1]} levels of H(s); {ends} (blue). {gap}{number(spectrum.s_min, 2)}."
+
+
+def _gaps_finding(curves, unit):
+    least = min(curves, key=lambda name: curves[name][2])
+    low, where = (number(v) for v in curves[least][2:])
+    where = number(curves[least][3], 2)
+    if len(curves) == 1:
+        return f"The gap is smallest, {with_unit(low, unit)}, at s = {where}"
+    return f"'{least}' has the smallest gap: {with_unit(low, unit)} at s = {where}"
+
+
+def _gaps_words(curves, unit):
+    if len(curves) == 1:
+        ((s, gap, low, where),) = curves.values()
+        ends = f"It starts at {number(gap[0])} and ends at {with_unit(number(gap[-1]), unit)}"
+        return f"The gap E₁ − E₀: {with_unit(number(low), unit)} at s = {number(where, 2)} (dot). {ends}."
+    each = [f"{name} {with_unit(number(c[2]), unit)} at s = {number(c[3], 2)}" for name, c in curves.items()]
+    return f"Smallest gaps (dots): {'; '.join(each)}."
+
+
+def _end_labels(figure, levels):
+    """E₀ and E₁ in their colours at the right end, pushed apart where they would touch."""
+    span = np.ptp(levels) or 1.0
+    close = levels.shape[1] > 1 and (levels[-1, 1] - levels[-1, 0]) < 0.07 * span
+    for level, role in enumerate(("ground", "excited")[: levels.shape[1]]):
+        text = f"<b>E{subscript(level)}</b>"
+        shift = (-9 if level == 0 else 9) if close else 0
+        look = dict(xref="paper", xanchor="left", xshift=6, yshift=shift, font=dict(color=COLOURS[role], size=15))
+        figure.add_annotation(x=1, y=float(levels[-1, level]), text=text, showarrow=False, **look)
+
+
+def _mark_gap(figure, spectrum, unit):
+    """A green bar from E0 to E1 where the gap is smallest, with its value."""
+    where, gap = float(spectrum.s_min), float(spectrum.min_gap)
+    levels = np.asarray(spectrum.levels)
+    base = float(np.interp(where, spectrum.s, levels[:, 0]))
+    look = dict(mode="lines+markers", line=dict(color=COLOURS["gap"], width=2.6), marker=dict(size=6))
+    look["marker"]["color"] = COLOURS["gap"]
+    figure.add_trace(go.Scatter(x=[where, where], y=[base, base + gap], name="smallest gap", showlegend=False, **look))
+    side = "right" if where > 0.8 else "left" if where < 0.15 else "center"
+    text = f"<b>gap {with_unit(number(gap), unit)}</b>"
+    font = dict(color=COLOURS["gap"], size=14)
+    figure.add_annotation(
+        x=where, y=base, text=text, showarrow=False, yshift=-12, yanchor="top", xanchor=side, font=font
+    )
+
+
+def _dot_label(figure, text, x, y, colour, log, below_top):
+    side = "right" if x > 0.75 else "left" if x < 0.2 else "center"
+    figure.add_annotation(
+        x=x,
+        y=np.log10(max(y, 1e-300)) if log else y,
+        text=text,
+        showarrow=False,
+        yshift=12 if below_top else -12,
+        yanchor="bottom" if below_top else "top",
+        xanchor=side,
+        bgcolor="rgba(255,255,255,0.8)",
+        font=dict(color=colour if colour != INK else INK, size=14),
+    )
+
+
+def _gap_axis(figure, curves, log):
+    top = max(c[1].max() for c in curves.values())
+    if log:
+        low = min(max(c[2], 1e-12) for c in curves.values())
+        figure.update_yaxes(type="log", range=[np.log10(low) - 0.3, np.log10(top) + 0.15])
+    else:
+        figure.update_yaxes(range=[-0.03 * top, 1.06 * top])
