@@ -1,12 +1,26 @@
-"""Lesson cards: what a notebook costs to run, stated once in its metadata and shown in its first cell.
+"""Around the lessons: their cards, learners' working copies, warm kernels, and the doctor.
 
-The figures are measured by ``python -m benchmarks.notebooks --write``, which writes the metadata and the card line.
-A lesson's first cell carries exactly one line that starts with ``CARD_START``.
+A card says what a notebook costs to run: once in its metadata, once in its first cell, as the one line that starts with
+``CARD_START``.  ``python -m benchmarks.notebooks --write`` measures and writes both.
+
+Learners work in copies, so that ``git pull`` never conflicts.  ``copies`` keeps a manifest of what it laid down: a copy
+whose cells are untouched follows the lesson, an edited one stays and the new version is laid beside it.  Copies of
+exercises are the student version, without solutions and hidden tests.
 """
 
+import hashlib
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
+
+from ._doctor import doctor, find_browser
+
+__all__ = ["CARD_FORMAT", "CARD_START", "Card", "card", "copies", "doctor", "find_browser", "student_version", "warm"]
+
+ROOT = Path(__file__).resolve().parent.parent
+STUB = "...  # your code here"
+TEXT_STUB = "*Your answer here.*"
 
 CARD_START = "**Runs in**"
 CARD_FORMAT = "**Runs in** about {minutes:g} min on one core · **Memory** {peak_mb} MB · **Needs** CPU only"
@@ -36,3 +50,96 @@ def card(path):
             "run python -m benchmarks.notebooks --write"
         )
     return Card(metadata["minutes"], metadata["peak_mb"], tuple(metadata["prerequisites"]), metadata["seed"])
+
+
+def copies(source=None, target=None):
+    """Lay or update working copies of ``source`` (notebooks/) in ``target`` (work/); print one line for each change."""
+    source, target = Path(source or ROOT / "notebooks"), Path(target or ROOT / "work")
+    if not source.is_dir():
+        raise FileNotFoundError(f"expected the lessons in {source}, got nothing: clone the repository to have them")
+    target.mkdir(parents=True, exist_ok=True)
+    manifest_file = target / ".copies.json"
+    manifest = json.loads(manifest_file.read_text()) if manifest_file.exists() else {}
+    for path in sorted(p for p in source.rglob("*") if p.is_file() and not _hidden(p.relative_to(source))):
+        name = path.relative_to(source).as_posix()
+        content = student_version(path.read_bytes()) if name.startswith("exercises/") else path.read_bytes()
+        said = _lay(target / name, content, manifest.get(name, {}))
+        manifest[name] = {"file": _hash(content), "cells": _cells(content)}
+        if said:
+            print(f"{target.name}/{name} {said}")
+    manifest_file.write_text(json.dumps(manifest, indent=1))
+
+
+def _lay(copy, content, known):
+    """Bring one copy up to date with ``content``, given what was laid before; the news, or None."""
+    if not copy.exists():
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(content)
+        return "is new"
+    if known.get("file") == _hash(content):
+        return None
+    if _cells(copy.read_bytes()) in (known.get("cells"), _cells(content)):
+        copy.write_bytes(content)
+        return "was updated"
+    beside = copy.with_suffix(f".new{copy.suffix}")
+    if beside.exists() and _cells(beside.read_bytes()) != known.get("cells"):
+        return f"changed upstream; it and {beside.name} have your edits and stay: rename that one to get the new lesson"
+    beside.write_bytes(content)
+    return f"has your edits and stays; the new version is beside it: {beside.name}"
+
+
+def _hidden(relative):
+    return any(part.startswith((".", "__pycache__")) for part in relative.parts)
+
+
+def _hash(content):
+    return hashlib.sha256(content).hexdigest()
+
+
+def _cells(content):
+    """Hash of what a learner edits: types and sources of the cells, not outputs; of the bytes if it is no notebook."""
+    try:
+        cells = [(cell["cell_type"], "".join(cell["source"])) for cell in json.loads(content)["cells"]]
+    except (ValueError, KeyError, TypeError):
+        return _hash(content)
+    return _hash(json.dumps(cells).encode())
+
+
+def student_version(content):
+    """An exercise notebook (bytes) as learners get it: nbgrader's solution regions and hidden tests out, no outputs."""
+    try:
+        notebook = json.loads(content)
+    except ValueError:  # a picture or a table beside the notebooks
+        return content
+    for cell in notebook["cells"]:
+        source = "".join(cell["source"])
+        code = cell["cell_type"] == "code"
+        kept = _REGION["HIDDEN TESTS"].sub("", source)
+        kept, regions = _REGION["SOLUTION"].subn(rf"\g<1>{STUB}\n", kept)
+        if cell["metadata"].get("nbgrader", {}).get("solution") and not regions:
+            kept = STUB if code else TEXT_STUB
+        if kept != source:
+            kept = kept.rstrip("\n")
+        cell["source"] = kept.splitlines(keepends=True)
+        if code:
+            cell["outputs"], cell["execution_count"] = [], None
+    return (json.dumps(notebook, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+_REGION = {
+    name: re.compile(rf"^([ \t]*)### BEGIN {name}\n.*?^[ \t]*### END {name}(?:\n|\Z)", re.MULTILINE | re.DOTALL)
+    for name in ("SOLUTION", "HIDDEN TESTS")
+}
+
+
+def warm():
+    """Compile every numerical kernel once, so that the first use in a lesson is quick."""
+    import numpy as np
+
+    from . import AnnealingFunctions, gap_curves, instances, spectrum
+
+    functions, s = AnnealingFunctions.linear(), np.linspace(0.05, 0.95, 3)
+    models = [instances.chain(n, rng=0) for n in (3, 6, 9, 11)]
+    gap_curves(models, functions, s)
+    for model in models:
+        spectrum(model, functions, s, levels=3, states=True, refine=True)

@@ -1,0 +1,131 @@
+"""From an empty clone to JupyterLab or to the test suite: the environment in .venv, and what runs in it.
+
+Standard library only: this runs before anything is installed.
+"""
+
+import hashlib
+import importlib.util
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+CPU_TORCH = 'PIP_FLAGS="--extra-index-url https://download.pytorch.org/whl/cpu"'
+
+
+def lab(flags):
+    """Open JupyterLab on the first lesson, in work/."""
+    install("lab")
+    print("Compiling the numerical kernels (a second, or about half a minute the first time).", flush=True)
+    for command in ("warm", "copies"):
+        _run("-m", "qtwin", command)
+    root = ["--allow-root"] if getattr(os, "geteuid", lambda: 1)() == 0 else []
+    words = ["-m", "jupyterlab", "00_start.ipynb", *root, *_flags("LAB_FLAGS"), *flags]
+    try:
+        return subprocess.call([PYTHON, *words], cwd=ROOT / "work")
+    except KeyboardInterrupt:  # Ctrl-C is how a server is stopped
+        return 0
+
+
+def test(flags):
+    """Style; unit tests, notebooks and exercises, two files at a time; then the real browser."""
+    install("dev")
+    flags = [*_flags("PYTEST_FLAGS"), *flags]
+    notebooks = ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=180"]
+    results = [
+        lint([]),
+        _pytest("-n2", "--dist=loadfile", *notebooks, "--ignore=tests/browser", *flags, "tests", "notebooks"),
+        _browser_tests(flags),
+    ]
+    return int(any(results))
+
+
+def lint(flags):
+    """Ruff's rules and format."""
+    install("dev")
+    return _call("-m", "ruff", "check", *flags, ".") or _call("-m", "ruff", "format", "--check", *flags, ".")
+
+
+def install(extra):
+    """Make .venv and install qtwin[extra] into it with the exact versions of constraints.txt, unless that is done."""
+    if not (ROOT / "pyproject.toml").exists():
+        sys.exit(f"expected a clone of the repository, got the installed package in {ROOT}: clone it, then try again")
+    stamp, key = VENV / "qtwin.json", _key()
+    done = json.loads(stamp.read_text()) if stamp.exists() and PYTHON.exists() else {}
+    if key in (done.get(extra), done.get("dev")):
+        return
+    if not PYTHON.exists():
+        _make_venv()
+    _torch_notice()
+    quiet = [] if sys.stdout.isatty() else ["--quiet"]
+    print(f"Installing qtwin[{extra}] into .venv (some minutes the first time).", flush=True)
+    _run("-m", "pip", "install", *quiet, "--disable-pip-version-check", *_flags("PIP_FLAGS"),
+         "-c", "constraints.txt", "-e", f".[{extra}]")  # fmt: skip
+    _quiet_lab()
+    stamp.write_text(json.dumps({**done, extra: key}))
+
+
+def _make_venv():
+    missing = [name for name in ("venv", "ensurepip") if importlib.util.find_spec(name) is None]
+    if missing:
+        version = ".".join(map(str, sys.version_info[:2]))
+        sys.exit(f"Python's {missing[0]} module is missing: on Debian or Ubuntu, apt install python{version}-venv")
+    subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], check=True)
+
+
+def _torch_notice():
+    """On Linux the registry's torch brings CUDA: say so before it is downloaded."""
+    pinned = re.search(r"^torch==(\S+)", (ROOT / "constraints.txt").read_text(), re.MULTILINE)[1]
+    have = any(VENV.glob(f"lib/python*/site-packages/torch-{pinned}*.dist-info"))
+    if sys.platform == "linux" and not _flags("PIP_FLAGS") and not have:
+        print(f"PyTorch for Linux brings CUDA, several GB. Without a GPU, save them: Ctrl-C, then make lab {CPU_TORCH}")
+
+
+def _quiet_lab():
+    """No pop-up about news and no request for updates when the first lesson opens."""
+    settings = VENV / "share/jupyter/lab/settings/overrides.json"
+    settings.parent.mkdir(parents=True, exist_ok=True)
+    quiet = {"fetchNews": "false", "checkForUpdates": False}
+    settings.write_text(json.dumps({"@jupyterlab/apputils-extension:notification": quiet}))
+
+
+def _browser_tests(flags):
+    from ._doctor import BROWSER_HELP, find_browser
+
+    ci = os.environ.get("CI") == "true"
+    if find_browser() is None and ci and getattr(os, "geteuid", lambda: 1)() == 0:
+        quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        for words in ("update -q", "install -q -y --no-install-recommends chromium"):
+            subprocess.run(["apt-get", *words.split()], env=quiet, check=False)
+    if find_browser() is None:
+        print(f"The browser tests did not run: {BROWSER_HELP}", flush=True)
+        return int(ci)
+    return _pytest(*flags, "tests/browser")
+
+
+def _pytest(*words):
+    return _call("-m", "pytest", *words, env={**os.environ, "TQDM_DISABLE": "1"})
+
+
+def _call(*words, env=None):
+    return subprocess.call([PYTHON, *words], cwd=ROOT, env=env)
+
+
+def _run(*words):
+    if code := _call(*words):
+        sys.exit(f"`{shlex.join(words)}` failed with exit status {code}; its own message stands above")
+
+
+def _flags(name):
+    return shlex.split(os.environ.get(name, ""))
+
+
+def _key():
+    files = b"".join((ROOT / name).read_bytes() for name in ("pyproject.toml", "constraints.txt"))
+    return hashlib.sha256(files + str(ROOT).encode()).hexdigest()
