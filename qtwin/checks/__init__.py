@@ -6,7 +6,6 @@ likely mistake: first those that the lesson expects (``mistakes``, explanation �
 then sign, a factor 2, 2π (GHz against rad/ns) or 1000 (ns against µs).
 """
 
-from collections.abc import Mapping
 from numbers import Real
 
 import numpy as np
