@@ -43,6 +43,7 @@ def template():
         tickcolor=LINE,
         tickfont=dict(size=14, color=MUTED),
         title=dict(font=dict(size=16, color=INK), standoff=10),
+        exponentformat="power",
     )
     return go.layout.Template(
         layout=dict(
@@ -118,12 +119,11 @@ def _restore(make, props, description):
 
 def new_figure(title, description, *, x=None, y=None, width=860, height=420, **layout):
     """An empty figure with the template, a wrapped title, and axis titles."""
-    lines = textwrap.wrap(title, max(30, int((width - 100) / 8.3))) or [""]
+    lines = _balanced(title, max(30, int((width - 100) / 8.3)))
     margin = dict(l=76, r=28, t=34 + 24 * len(lines), b=64) | layout.pop("margin", {})
-    heading = dict(text="<b>" + "<br>".join(lines) + "</b>", y=1 - (margin["t"] - 16) / height)
+    heading = dict(text="<b>" + "<br>".join(lines) + "</b>", y=1 - (margin["t"] - 16) / height, yref="container")
     figure = Figure(description=description)
     figure.update_layout(template=template(), title=heading, margin=margin, width=width, height=height, **layout)
-    figure.update_layout(title_y=1 - (margin["t"] - 16) / height, title_yref="container")
     if x is not None:
         figure.update_xaxes(title_text=x)
     if y is not None:
@@ -131,16 +131,23 @@ def new_figure(title, description, *, x=None, y=None, width=860, height=420, **l
     return figure
 
 
-def legend(figure, where="below"):
-    """Put the legend inside at a corner ('top right', …) or below the axis."""
+def _balanced(text, most):
+    """Lines of at most ``most`` characters, of about equal length."""
+    count = len(textwrap.wrap(text, most))
+    fits = (textwrap.wrap(text, width) for width in range(max(1, len(text) // max(1, count)), most + 1))
+    return next((lines for lines in fits if len(lines) <= count), [""]) or [""]
+
+
+def legend(figure, where="below", drop=62):
+    """Put the legend inside at a corner ('top right', …), or ``drop`` px below the plotting area."""
     if where == "below":
         names = [t.name for t in figure.data if t.showlegend is not False and t.name]
-        rows = 1 + int(sum(58 + 8 * len(n) for n in names) // max(1, figure.layout.width - 100))
+        rows = 1 + int(sum(62 + 8 * len(n) for n in names) // max(1, figure.layout.width - 100))
         figure.layout.margin.b += 12 + 26 * rows
         figure.layout.height += 12 + 26 * rows
         figure.layout.title.y = 1 - (figure.layout.margin.t - 16) / figure.layout.height
         plot = figure.layout.height - figure.layout.margin.t - figure.layout.margin.b
-        figure.update_layout(legend=dict(orientation="h", x=0, y=-62 / plot, xanchor="left", yanchor="top"))
+        figure.update_layout(legend=dict(orientation="h", x=0, y=-drop / plot, xanchor="left", yanchor="top"))
         return figure
     vertical, horizontal = where.split()
     spot = {"top": 0.98, "bottom": 0.03, "left": 0.02, "right": 0.99, "centre": 0.5}

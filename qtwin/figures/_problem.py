@@ -5,7 +5,10 @@ import plotly.graph_objects as go
 
 from ._base import COLOURS, INK, MUTED, legend, new_figure, number
 
-COUPLING = {"J < 0": (COLOURS["ground"], "solid"), "J > 0": (COLOURS["emulated"], "dash")}
+COUPLING = {
+    "J < 0: spins want to agree": (COLOURS["ground"], "solid"),
+    "J > 0: spins want to differ": (COLOURS["emulated"], "dash"),
+}
 NODE_PX = 34
 ARROW_PX = 22
 
@@ -20,16 +23,16 @@ def plot_problem(model, *, positions=None, title=None, description=None):
     places = layout(model) if positions is None else np.asarray(positions, float)
     if places.shape != (model.n, 2):
         raise ValueError(f"positions must have shape {(model.n, 2)}, got {places.shape}")
-    height = 250 if line and positions is None else 420
+    height = 190 if line and positions is None else 420
     figure = new_figure(
-        title or _finding(model), description or _words(model), height=height, margin=dict(l=28, r=28, b=24)
+        title or _finding(model), description or _words(model), height=height, margin=dict(l=28, r=28, b=16)
     )
-    unit, limits = _frame(places, 860 - 56, height - figure.layout.margin.t - 24)
+    unit, limits = _frame(places, 860 - 56, height - figure.layout.margin.t - 16)
     _couplings(figure, model, places, label=np.count_nonzero(model.J) <= 12 and line)
     _spins(figure, model, places, unit, line)
     figure.update_xaxes(visible=False, range=limits[0])
     figure.update_yaxes(visible=False, range=limits[1])
-    return legend(figure, "below" if line else "top left")
+    return legend(figure, "below" if line else "top left", drop=6)
 
 
 def plot_energies(model, *, sort=True, most=256, title=None, description=None):
@@ -95,22 +98,19 @@ def _frame(places, width_px, height_px):
 
 def _couplings(figure, model, places, label):
     widest = np.abs(model.J).max() or 1.0
-    shown = set()
+    for name, (colour, dash) in COUPLING.items():  # the legend's entries, in a fixed order and width
+        look = dict(line=dict(color=colour, dash=dash, width=4), hoverinfo="skip")
+        figure.add_trace(go.Scatter(x=[None], y=[None], mode="lines", name=name, **look))
     for i, j in np.argwhere(model.J):
-        value = model.J[i, j]
-        name = "J < 0" if value < 0 else "J > 0"
+        value, ends = model.J[i, j], places[[i, j]]
+        name = list(COUPLING)[int(value > 0)]
         colour, dash = COUPLING[name]
         look = dict(color=colour, dash=dash, width=1.2 + 5.3 * abs(value) / widest)
-        meaning = f"{name}: the spins want to {'agree' if value < 0 else 'differ'}"
-        ends = places[[i, j]]
-        where = dict(x=ends[:, 0], y=ends[:, 1], mode="lines", line=look, hoverinfo="skip")
-        figure.add_trace(go.Scatter(name=meaning, legendgroup=name, showlegend=name not in shown, **where))
-        shown.add(name)
+        where = dict(x=ends[:, 0], y=ends[:, 1], mode="lines", line=look, hoverinfo="skip", showlegend=False)
+        figure.add_trace(go.Scatter(name=f"J[{i}, {j}]", **where))
         if label:
-            x, y = ends.mean(0)
-            text = number(value, 2) if value < 0 else f"+{number(value, 2)}"
-            font = dict(size=14, color=INK)
-            figure.add_annotation(x=x, y=y, text=text, showarrow=False, yshift=20, font=font)
+            (x, y), text = ends.mean(0), ("+" if value > 0 else "") + number(value, 2)
+            figure.add_annotation(x=x, y=y, text=text, showarrow=False, yshift=20, font=dict(size=14, color=INK))
 
 
 def _spins(figure, model, places, unit, line):
@@ -125,7 +125,7 @@ def _spins(figure, model, places, unit, line):
     strokes = [arrow(x, y, h / strongest, ARROW_PX * unit) for (x, y), h in zip(places, model.h, strict=True)]
     x, y = (sum((s[k] for s in strokes), []) for k in (0, 1))
     look = dict(mode="lines", line=dict(color=INK, width=1.8), hoverinfo="skip")
-    figure.add_trace(go.Scatter(x=x, y=y, name="field: pulls the spin this way", **look))
+    figure.add_trace(go.Scatter(x=x, y=y, name="arrow: pull of the field", **look))
     for i, (x, y) in enumerate(places):
         far = np.hypot(x, y) or 1.0
         dx, dy = (0, -1) if line else (x / far, y / far)

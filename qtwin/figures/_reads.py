@@ -48,10 +48,11 @@ def plot_level_probabilities(info, *, unit="GHz", most=8, title=None, descriptio
     for name, one in named.items():
         p = np.asarray(one["level_probabilities"], float)
         bars[name] = [*p[:most]] + ([p[most:].sum()] if energies.size > most else [])
-    each = [f"{name or 'ground level'} {percent(p[0])}" for name, p in bars.items()]
+    each = [f"{name} {percent(p[0])}".strip() for name, p in bars.items()]
+    text = f"Probability of each level at the end of the emulated anneal. The lowest holds {'; '.join(each)}."
     figure = new_figure(
         title or f"The lowest level holds {' against '.join(percent(p[0]) for p in bars.values())}",
-        description or f"Probability of each level at the end of the emulated anneal. Lowest level: {'; '.join(each)}.",
+        description or text,
         x=f"level energy above the lowest ({unit})" if unit else "level energy above the lowest",
         y="probability (%)",
     )
@@ -115,5 +116,3 @@ def _hit_words(hits, kind, lowest):
 def _unique(labels, k):
     """Labels of a category axis must differ: degenerate levels get a prime each."""
     return labels[k] + "′" * labels[:k].count(labels[k])
-
-

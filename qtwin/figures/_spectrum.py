@@ -93,7 +93,9 @@ def plot_gap_histogram(gaps, *, bins=40, unit=None, log=False, title=None, descr
         x, y = np.repeat(edges, 2), np.concatenate([[0], np.repeat(share, 2), [0]])
         look = dict(mode="lines", line=dict(color=colour, dash=dash, width=2.2), fill="tozeroy")
         figure.add_trace(go.Scatter(x=x, y=y, name=str(name), fillcolor=rgba(colour, 0.1), **look))
-    figure.update_xaxes(type="log" if log else "linear", range=list(np.log10(edges[[0, -1]])) if log else [0, edges[-1]])
+    figure.update_xaxes(
+        type="log" if log else "linear", range=list(np.log10(edges[[0, -1]])) if log else [0, edges[-1]]
+    )
     figure.update_yaxes(rangemode="tozero", range=[0, 1.08 * max(np.max(t.y) for t in figure.data)])
     figure.update_layout(showlegend=len(named) > 1)
     return legend(figure, "below") if len(named) > 1 else figure

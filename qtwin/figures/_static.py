@@ -10,8 +10,7 @@ import logging
 
 import numpy as np
 
-from ._traces import Painter, px, rgba_tuple, text_style
-
+from ._traces import TYPES, Painter, px, rgba_tuple, text_style
 
 
 def png(figure, scale=2):
@@ -37,6 +36,9 @@ def _draw(figure, scale):
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError("static figures need matplotlib; install it with: pip install 'qtwin[lab]'") from error
+    for trace in figure.data:
+        if trace.type not in TYPES:
+            raise TypeError(f"the static twin draws {', '.join(TYPES)}; got a trace of type {trace.type!r}")
     look = merged(figure.layout.to_plotly_json())
     width, height = look["width"], look["height"]
     paper = Figure(figsize=(width / 100, height / 100), dpi=100 * scale, facecolor="white")
@@ -165,19 +167,21 @@ def _ticks(axes, axis, spec, letter):
         low, high = getattr(axes, f"get_{letter}lim")()
         many = np.log10(high / low) > 1.5
         axis.set_major_locator(LogLocator(10, subs=(1.0,) if many else (1.0, 2.0, 5.0), numticks=9))
-        axis.set_major_formatter(FuncFormatter(lambda v, _: _tick(v)))
+        wide = low < 9e-4 or high > 1.1e4
+        axis.set_major_formatter(FuncFormatter(lambda v, _: _tick(v, powers=wide)))
         axis.set_minor_formatter(FuncFormatter(lambda v, _: ""))
     elif spec.get("type") != "category":
         size = axes.get_position().width * axes.figure.get_size_inches()[0] if letter == "x" else 0
         count = max(3, int(size / 1.1)) if letter == "x" else 5
         axis.set_major_locator(MaxNLocator(nbins=min(count, 8), steps=[1, 2, 2.5, 5, 10]))
-        axis.set_major_formatter(FuncFormatter(lambda v, _: _tick(v)))
+        axis.set_major_formatter(FuncFormatter(lambda v, _: _tick(0.0 if abs(v) < 1e-12 else v)))
 
 
-def _tick(value):
-    if value == 0 or abs(value) < 1e-12:
+def _tick(value, powers=False):
+    """A tick label: plain digits, or (``powers``, tiny, huge) a power of ten in superscripts."""
+    if value == 0 or abs(value) < 1e-300:
         return "0"
-    if 1e-4 <= abs(value) < 1e6:
+    if 1e-4 <= abs(value) < 1e6 and not powers:
         return f"{value:.10g}".replace("-", "−")
     exponent = int(np.floor(np.log10(abs(value)) + 1e-9))
     head = value / 10.0**exponent

@@ -15,6 +15,7 @@ _SYMBOLS = {
     "x": "X",
     "star": "*",
 }
+TYPES = ("scatter", "bar", "heatmap", "contour")
 _DASHES = {
     "dash": (3.2, 1.9),
     "dot": (0.9, 1.5),
@@ -75,12 +76,9 @@ class Painter:
         self.paper, self.look, self.entries = paper, look, []
 
     def draw(self, plot, trace, order):
-        """Paint one trace; raises TypeError for a type the kit does not use."""
-        painters = {"scatter": self._scatter, "bar": self._bar, "heatmap": self._heatmap, "contour": self._contour}
-        if trace.type not in painters:
-            raise TypeError(f"the static twin draws {', '.join(painters)}; got a trace of type {trace.type!r}")
+        """Paint one trace of one of the ``TYPES``."""
         if trace.visible in (None, True):
-            painters[trace.type](plot, trace, 2 + 0.01 * order)
+            getattr(self, f"_{trace.type}")(plot, trace, 2 + 0.01 * order)
 
     def _scatter(self, plot, trace, order):
         x, y = _values(trace.x), _values(trace.y)
@@ -97,7 +95,7 @@ class Painter:
         if look["linestyle"] != "none" or "marker" in look:
             look["alpha"] = trace.opacity
             (artist,) = plot.axes.plot(x, y, **look)
-            artist.set_clip_on("markers" not in mode)
+            artist.set_clip_on("markers" not in mode or _outside(plot.x, x) or _outside(plot.y, y))
             self._note(trace, artist)
         if "text" in mode and trace.text is not None:
             font = {"size": trace.textfont.size or 14, "color": trace.textfont.color or "#1f2933"}
@@ -147,9 +145,8 @@ class Painter:
 
     def _heatmap(self, plot, trace, order):
         x, y, z = _values(trace.x), _values(trace.y), np.asarray(trace.z, float)
-        mesh = plot.axes.pcolormesh(
-            _edges(x), _edges(y), z, cmap=_cmap(trace), vmin=trace.zmin, vmax=trace.zmax, zorder=1, rasterized=True
-        )
+        look = dict(cmap=_cmap(trace), vmin=trace.zmin, vmax=trace.zmax, zorder=1)
+        mesh = plot.axes.pcolormesh(_edges(x), _edges(y), z, **look)
         if trace.showscale is not False:
             self._colour_bar(plot, trace, mesh)
 
@@ -222,6 +219,14 @@ def _columns(names, width):
     """How many legend entries fit beside each other, the widest deciding."""
     widest = max(56 + 7.2 * len(name) for name in names)
     return int(min(len(names), max(1, width // widest)))
+
+
+def _outside(axis, values):
+    """True if some value lies outside the axis' fixed range."""
+    if axis.get("range") is None:
+        return False
+    low, high = (10.0**v if axis.get("type") == "log" else v for v in axis["range"])
+    return bool(np.nanmin(values, initial=low) < low or np.nanmax(values, initial=high) > high)
 
 
 def _values(data):
