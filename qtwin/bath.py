@@ -148,7 +148,16 @@ class Rates:
     def evolve(self, populations, cells, dwell):
         """Populations (K,) after ``dwell`` ns in each of ``cells``, one after the other."""
         return evolve(
-            populations, cells, dwell, self.group, self.count, self.share, self.root, self.decay, self.vectors, self.rates
+            populations,
+            cells,
+            dwell,
+            self.group,
+            self.count,
+            self.share,
+            self.root,
+            self.decay,
+            self.vectors,
+            self.rates,
         )
 
     def gibbs(self, cell, kT):
@@ -213,7 +222,9 @@ class RateTable:
         """Level populations (K,) of one classical state at ``s_end``, to start a reverse anneal from."""
         populations = self.readout[index]
         if populations.sum() < 0.99:
-            raise ValueError(f"state {index} lies above the lowest {self.K} levels; raise levels (at most {2**self.model.n})")
+            raise ValueError(
+                f"state {index} lies above the lowest {self.K} levels; raise levels (at most {2**self.model.n})"
+            )
         return populations / populations.sum()
 
     def probabilities(self, populations):

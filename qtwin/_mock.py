@@ -1,0 +1,34 @@
+"""The emulated annealer behind the interface of a QPU: D-Wave's own mock with our sampler inside."""
+
+from dwave.system.testing import MockDWaveSampler
+
+from ._requests import check_names, read_request
+from .schedule import AnnealSchedule
+
+
+class EmulatedDWaveSampler(MockDWaveSampler):
+    """A Pegasus P16 like DWaveSampler's, whose answers come from an EmulatedAnnealer.
+
+    Properties are the mock's (Advantage_system4.1), only ``chip_id`` says what it is.
+    """
+
+    def __init__(self, annealer):
+        super().__init__(
+            topology_type="pegasus", topology_shape=[16], parameter_warnings=False, substitute_sampler=annealer
+        )
+        self._programmings = 0
+        self.properties["chip_id"] = f"emulated ({annealer.functions.name})"
+
+    def sample(self, bqm, **parameters):
+        """Sample a BQM on the graph's qubits; parameters as for ``EmulatedAnnealer.sample``."""
+        check_names(parameters)
+        request = read_request(parameters, self.properties)
+        parameters["answer_mode"] = "raw" if request.raw else "histogram"
+        sampleset = super().sample(bqm, **parameters)
+        self._programmings += 1  # over the mock's placeholders: a fixed name, our timing
+        sampleset.info.update(problem_id=f"emulated-{self._programmings}", timing=request.timing())
+        return sampleset
+
+    def validate_anneal_schedule(self, anneal_schedule):
+        """ValueError or TypeError if the schedule is not legal on this solver, as on DWaveSampler."""
+        AnnealSchedule(anneal_schedule).validate(self.properties)

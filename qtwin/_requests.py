@@ -1,0 +1,215 @@
+"""What a D-Wave QPU does with a request before it anneals: check the parameters, scale the problem.
+
+Rules and numbers follow D-Wave's documentation of solver parameters and properties; the property
+values are those that Ocean's own MockDWaveSampler gives (Advantage_system4.1).
+"""
+
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+from .schedule import AnnealSchedule
+
+PROPERTIES = {
+    "h_range": [-4.0, 4.0],
+    "j_range": [-1.0, 1.0],
+    "extended_j_range": [-2.0, 1.0],
+    "per_qubit_coupling_range": [-18.0, 15.0],
+    "annealing_time_range": [0.5, 2000.0],
+    "default_annealing_time": 20.0,
+    "max_anneal_schedule_points": 12,
+    "num_reads_range": [1, 10000],
+    "problem_run_duration_range": [0.0, 10000000.0],
+    "programming_thermalization_range": [0.0, 10000.0],
+    "readout_thermalization_range": [0.0, 10000.0],
+    "default_programming_thermalization": 1000.0,
+    "default_readout_thermalization": 0.0,
+    "supported_problem_types": ["ising", "qubo"],
+}
+_EMULATED = (
+    "num_reads",
+    "annealing_time",
+    "anneal_schedule",
+    "auto_scale",
+    "answer_mode",
+    "initial_state",
+    "reinitialize_state",
+    "label",
+    "programming_thermalization",
+    "readout_thermalization",
+)
+_WITHOUT_EFFECT = ("flux_drift_compensation", "reduce_intersample_correlation", "warnings")
+_REFUSED = ("fast_anneal", "anneal_offsets", "flux_biases", "h_gain_schedule")
+PARAMETERS = (*_EMULATED, *_WITHOUT_EFFECT, *_REFUSED)
+
+PROGRAMMING_US = 8468.2  # the mock's placeholder figures; ours are as much an assumption
+READOUT_US = 41.54
+DELAY_US = 20.54
+
+
+@dataclass(frozen=True)
+class Request:
+    """A checked request: the schedule as the QPU runs it, and how to read."""
+
+    schedule: AnnealSchedule
+    num_reads: int
+    raw: bool
+    auto_scale: bool
+    initial_state: Any
+    reinitialize_state: bool
+    label: str | None
+    programming_thermalization: float
+    readout_thermalization: float
+
+    def timing(self):
+        """Timing in µs under the keys of a QPU, labelled emulated: nothing of it was measured."""
+        anneal = self.schedule.duration_us
+        delay = DELAY_US + self.readout_thermalization
+        sampling = self.num_reads * (anneal + READOUT_US + delay)
+        programming = PROGRAMMING_US - 1000 + self.programming_thermalization
+        return {
+            "emulated": True,
+            "qpu_sampling_time": sampling,
+            "qpu_anneal_time_per_sample": anneal,
+            "qpu_readout_time_per_sample": READOUT_US,
+            "qpu_delay_time_per_sample": delay,
+            "qpu_programming_time": programming,
+            "qpu_access_time": sampling + programming,
+            "qpu_access_overhead_time": 0.0,
+            "total_post_processing_time": 0.0,
+            "post_processing_overhead_time": 0.0,
+        }
+
+
+def read_request(parameters, properties):
+    """The Request in the parameters of a ``sample`` call; ValueError or TypeError in one line if a QPU,
+    or the emulator, would refuse it."""
+    check_names(parameters)
+    given = {name: value for name, value in parameters.items() if value is not None}
+    _refuse_special(given)
+    schedule = _schedule(given, properties)
+    reverse = schedule.is_reverse
+    _check_state(given, reverse)
+    mode = given.get("answer_mode", "raw" if reverse else "histogram")
+    if mode not in ("raw", "histogram"):
+        raise ValueError(f"answer_mode must be 'raw' or 'histogram', got {mode!r}")
+    request = Request(
+        schedule,
+        _reads(given.get("num_reads", 1), properties["num_reads_range"]),
+        mode == "raw",
+        _flag(given, "auto_scale"),
+        given.get("initial_state"),
+        _flag(given, "reinitialize_state"),
+        given.get("label"),
+        _within(given, "programming_thermalization", properties),
+        _within(given, "readout_thermalization", properties),
+    )
+    _check_duration(request, properties["problem_run_duration_range"][1])
+    return request
+
+
+def check_names(parameters):
+    """ValueError for a parameter that the solver does not know."""
+    for name in parameters:
+        if name not in PARAMETERS:
+            raise ValueError(f"{name!r} is not a parameter of this solver; it takes {', '.join(sorted(PARAMETERS))}")
+
+
+def scale_factor(h, pairs, J, properties):
+    """The factor that auto_scale multiplies h and J with: up or down, until one range is met.
+
+    1 / the largest of max(h)/h_max, min(h)/h_min, the same for J in extended_j_range, and for the
+    sum of each qubit's couplings in per_qubit_coupling_range.  1 for a problem of zeros.
+    """
+    largest = 0.0
+    for _, values, (low, high) in _ranged(h, pairs, J, properties):
+        if values.size:
+            largest = max(largest, values.max() / high, values.min() / low)
+    return 1.0 if largest < 1e-300 else float(1 / largest)
+
+
+def check_ranges(h, pairs, J, properties, names):
+    """ValueError naming the first h, J or coupling sum outside its range (for auto_scale=False)."""
+    for kind, values, (low, high) in _ranged(h, pairs, J, properties):
+        bad = np.flatnonzero((values < low) | (values > high))
+        if bad.size:
+            k = int(bad[0])
+            where = tuple(names[i] for i in pairs[k]) if kind == "J" else names[k]
+            raise ValueError(
+                f"{kind}[{where!r}] = {values[k]:g} lies outside [{low:g}, {high:g}]; rescale the problem or use auto_scale=True"
+            )
+
+
+def _ranged(h, pairs, J, properties):
+    sums = np.zeros(h.size)
+    for side in (0, 1):
+        np.add.at(sums, pairs[:, side], J)
+    yield "h", h, properties["h_range"]
+    yield "J", J, properties["extended_j_range"]
+    yield "sum of J at ", sums, properties["per_qubit_coupling_range"]
+
+
+def _refuse_special(given):
+    if given.get("fast_anneal"):
+        raise ValueError("fast_anneal=True is not emulated: standard anneals only; leave fast_anneal out")
+    for name in ("anneal_offsets", "flux_biases", "h_gain_schedule"):
+        if name in given and np.any(np.nan_to_num(np.asarray(given[name], float))):
+            raise ValueError(f"{name} is not emulated; leave it out, or use annealer('qpu')")
+
+
+def _schedule(given, properties):
+    if "annealing_time" in given and "anneal_schedule" in given:
+        raise ValueError("annealing_time and anneal_schedule are exclusive; pass one of them")
+    if "anneal_schedule" in given:
+        schedule = given["anneal_schedule"]
+        if not isinstance(schedule, AnnealSchedule):
+            schedule = AnnealSchedule(schedule)
+        return schedule.validate(properties)
+    time = given.get("annealing_time", properties["default_annealing_time"])
+    low, high = properties["annealing_time_range"]
+    if not isinstance(time, Real) or not low <= time <= high:
+        raise ValueError(f"annealing_time must lie in [{low:g}, {high:g}] µs (annealing_time_range), got {time!r}")
+    return AnnealSchedule.linear(float(time)).validate(properties)
+
+
+def _check_state(given, reverse):
+    if reverse and "initial_state" not in given:
+        raise ValueError(
+            "a reverse anneal (schedule from s = 1) needs initial_state, a dict of the spin of each variable"
+        )
+    if not reverse and "initial_state" in given:
+        raise ValueError("initial_state is for reverse anneals only; start anneal_schedule at s = 1, or leave it out")
+
+
+def _reads(value, allowed):
+    low, high = allowed
+    if isinstance(value, bool) or not isinstance(value, Integral) or not low <= value <= high:
+        raise ValueError(f"num_reads must be a whole number in [{low}, {high}] (num_reads_range), got {value!r}")
+    return int(value)
+
+
+def _flag(given, name):
+    value = given.get(name, True)
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
+
+
+def _within(given, name, properties):
+    value = given.get(name, properties[f"default_{name}"])
+    low, high = properties[f"{name}_range"]
+    if not isinstance(value, Real) or not low <= value <= high:
+        raise ValueError(f"{name} must lie in [{low:g}, {high:g}] µs ({name}_range), got {value!r}")
+    return float(value)
+
+
+def _check_duration(request, limit):
+    per_read = request.schedule.duration_us + request.readout_thermalization + READOUT_US
+    total = request.num_reads * per_read + request.programming_thermalization
+    if total > limit:
+        raise ValueError(
+            f"{request.num_reads} reads of {per_read:g} µs take {total:.4g} µs, "
+            f"above the limit of {limit:g} µs (problem_run_duration_range); lower num_reads or the anneal time"
+        )

@@ -1,0 +1,259 @@
+"""The annealer as Ocean code sees it: emulated from the bath's master equation, or a QPU.
+
+``annealer("emulated")`` stands where ``DWaveSampler()`` stands.  Each programming scales the problem
+as the QPU does, draws one set of control errors on h and J, and anneals each connected component
+qubit by qubit, chains included; a component has at most 8 qubits.  Success is scored against the
+submitted problem.
+"""
+
+from collections import OrderedDict
+from dataclasses import asdict, dataclass
+
+import dimod
+import numpy as np
+
+from ._problem import SpinProblem, combine_levels, merge_levels
+from ._requests import PARAMETERS, PROPERTIES, check_ranges, read_request, scale_factor
+from .bath import MAX_QUBITS, Bath, RateTable
+from .ising import index_of, spins_of
+from .schedule import AnnealingFunctions
+
+GUARD_LIMIT = 0.01  # excited population above which coherent effects may matter
+MOST_LEVELS = 256  # energy levels listed in info
+KEPT_TABLES = 16
+
+
+def annealer(kind="emulated", functions=None, bath=None, control_errors=(0.015, 0.015), levels=None, seed=None):
+    """An annealer with the interface of Ocean's DWaveSampler.
+
+    kind: "emulated", or "qpu" for a DWaveSampler when a token is configured (then the other
+    arguments must stay away).  functions: AnnealingFunctions in GHz (default Advantage_system7.1).
+    bath: a Bath.  control_errors: (σ_h, σ_J) in hardware units, one draw per programming, None for
+    none.  levels: energy levels kept, default min(2^n, 32).  seed: an int; call by call, the same
+    seed gives the same samples.
+
+    Raises ValueError for functions without GHz; ImportError without the Ocean SDK.
+    """
+    if kind == "qpu":
+        if (functions, bath, control_errors, levels, seed) != (None, None, (0.015, 0.015), None, None):
+            raise ValueError(
+                "annealer('qpu') takes no functions, bath, control_errors, levels or seed: the QPU has its own"
+            )
+        return _qpu()
+    if kind != "emulated":
+        raise ValueError(f"annealer kind must be 'emulated' or 'qpu', got {kind!r}")
+    sampler = EmulatedAnnealer(functions, bath, control_errors, levels, seed)
+    try:
+        from ._mock import EmulatedDWaveSampler
+    except ModuleNotFoundError as error:
+        raise _needs_ocean("annealer('emulated')", error) from None
+    return EmulatedDWaveSampler(sampler)
+
+
+class EmulatedAnnealer(dimod.Sampler):
+    """The emulated annealer without a graph: a dimod sampler of problems on any labels.
+
+    Arguments as for :func:`annealer`.  ``sample`` takes what DWaveSampler takes and refuses what it
+    refuses; what is refused beyond that, or has no effect here, stands in ``_requests``.
+    """
+
+    properties = None  # dimod asks for both on the class; set for each instance
+    parameters = None
+
+    def __init__(self, functions=None, bath=None, control_errors=(0.015, 0.015), levels=None, seed=None):
+        self.functions = functions or AnnealingFunctions.dwave("Advantage_system7.1")
+        if self.functions.unit != "GHz":
+            raise ValueError(
+                f"annealing functions {self.functions.name!r} have no GHz, so no time scale; "
+                "use AnnealingFunctions.dwave(...) or a solver's own table"
+            )
+        self.bath = bath or Bath()
+        self.control_errors = _sigmas(control_errors)
+        self.levels = levels
+        self._seeds = np.random.SeedSequence(seed)
+        self._tables = OrderedDict()
+        self.properties = {
+            name: list(value) if isinstance(value, list) else value for name, value in PROPERTIES.items()
+        }
+        self.properties["chip_id"] = f"emulated ({self.functions.name})"
+        self.parameters = {name: ["parameters"] for name in PARAMETERS}
+
+    def sample(self, bqm, **parameters):
+        """Anneal a BQM ``num_reads`` times; see :func:`qtwin.annealer`.
+
+        ``info`` of the SampleSet, plain JSON types: ``level_energies`` (distinct energies of the
+        submitted problem, the lowest 256) with their exact ``level_probabilities``,
+        ``probability_above`` (of all higher ones), ``ground_state_probability``, ``scale_factor`` (h and J
+        were multiplied with it), ``f`` and ``alpha`` (the factors on A and B, and on B alone),
+        ``anneal_schedule`` as run, ``functions``, ``bath``, ``control_errors`` as drawn (order of
+        ``bqm.variables``, hardware units), ``coherent_guard`` (:meth:`_guard`), ``timing``.
+        """
+        request = read_request(parameters, self.properties)
+        problem = SpinProblem(bqm)
+        parts = problem.components()
+        _check_sizes(parts)
+        start = None if request.initial_state is None else problem.initial_spins(request.initial_state)
+        factor = self._scale(problem, request)
+        rng = np.random.default_rng(self._seeds.spawn(1)[0])
+        errors = rng.normal(0, 1, problem.h.size), rng.normal(0, 1, problem.J.size)
+        errors = [sigma * x for sigma, x in zip(self.control_errors, errors, strict=True)]
+        programmed = factor * problem.h + errors[0], factor * problem.J + errors[1]
+        answers = [
+            self._anneal(problem.model(part, *programmed), request, None if start is None else start[part.qubits], rng)
+            for part in parts
+        ]
+        spins = np.ones((request.num_reads, problem.h.size), np.int8)
+        for part, answer in zip(parts, answers, strict=True):
+            spins[:, part.qubits] = spins_of(answer.reads, len(part.qubits))
+        levels = [
+            merge_levels(problem.model(part, problem.h, problem.J).energies(), answer.probabilities)
+            for part, answer in zip(parts, answers, strict=True)
+        ]
+        return problem.sampleset(spins, request.raw, self._info(problem, request, factor, errors, answers, levels))
+
+    def _scale(self, problem, request):
+        """The auto_scale factor, or 1 for a problem within the ranges."""
+        arrays = problem.h, problem.pairs, problem.J, self.properties
+        if request.auto_scale:
+            return scale_factor(*arrays)
+        check_ranges(*arrays, problem.variables)
+        return 1.0
+
+    def _anneal(self, model, request, start, rng):
+        """The Answer of one component: reads drawn from its exact distribution."""
+        schedule = request.schedule
+        state = None if start is None else int(index_of(start))
+        table = self._table(model, state)
+        guard = table.diabatic_estimate(schedule)
+        if state is None:
+            probabilities = table.probabilities(table.evolve(schedule))
+        elif request.reinitialize_state:
+            probabilities = table.probabilities(table.evolve(schedule, table.classical_start(state)))
+        else:
+            return Answer(*_chain(table, schedule, state, request.num_reads, rng), guard)
+        return Answer(rng.choice(probabilities.size, request.num_reads, p=probabilities), probabilities, guard)
+
+    def _table(self, model, state):
+        """The rate table of a programmed component, kept for the next call.
+
+        With ``levels=None``, enough levels that a reverse anneal can start from ``state``.
+        """
+        levels = self.levels
+        if levels is None and state is not None:
+            energies = model.energies()
+            levels = max(32, int((energies <= energies[state]).sum()) + 8)
+        key = model, levels
+        if key not in self._tables:
+            while len(self._tables) >= KEPT_TABLES:
+                self._tables.popitem(last=False)
+            self._tables[key] = RateTable(model, self.functions, self.bath, levels=levels)
+        self._tables.move_to_end(key)
+        return self._tables[key]
+
+    def _info(self, problem, request, factor, errors, answers, levels):
+        energies, probabilities = combine_levels(levels, MOST_LEVELS)
+        info = {
+            "level_energies": (energies + problem.offset).tolist(),
+            "level_probabilities": probabilities.tolist(),
+            "probability_above": max(0.0, 1.0 - float(probabilities.sum())),
+            "ground_state_probability": float(probabilities[0]),
+            "scale_factor": factor,
+            "f": self.bath.energy_factor * self.functions.energy,
+            "alpha": factor * self.functions.problem,
+            "anneal_schedule": request.schedule.points,
+            "functions": self.functions.name,
+            "bath": asdict(self.bath),
+            "control_errors": {
+                "sigma_h": self.control_errors[0],
+                "sigma_J": self.control_errors[1],
+                "h": errors[0].tolist(),
+                "J": [[int(i), int(j), float(e)] for (i, j), e in zip(problem.pairs, errors[1], strict=True)],
+            },
+            "coherent_guard": self._guard(answers),
+            "timing": request.timing(),
+        }
+        return info if request.label is None else {**info, "problem_label": str(request.label)}
+
+    @staticmethod
+    def _guard(answers):
+        """Could coherent (diabatic) effects matter, which the master equation leaves out?
+
+        ``estimate``: the largest over the schedule of (ds/dt)² Σ_m |⟨m|dH/ds|0⟩|²/(E_m - E_0)⁴, the
+        first-order population that leaves the ground state, at ``s``; ``matters`` if it exceeds
+        ``limit``.  At an avoided crossing 0.01 goes with a Landau-Zener probability of about 4e-4.
+        Crossings narrower than a cell of s (gaps below some 10 MHz) escape it.
+        """
+        estimate, s = max((answer.guard for answer in answers), default=(0.0, 0.0))
+        return {"estimate": estimate, "s": s, "limit": GUARD_LIMIT, "matters": estimate > GUARD_LIMIT}
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What one component gave: reads (R,) as basis indices, probabilities (2^k,), (estimate, s) of the guard."""
+
+    reads: np.ndarray
+    probabilities: np.ndarray
+    guard: tuple[float, float]
+
+
+def _chain(table, schedule, state, reads, rng):
+    """Reads with reinitialize_state=False: each starts where the last one ended.
+
+    The probabilities are the mean over the reads of those each was drawn from.
+    """
+    known, results, mean = {}, np.empty(reads, np.int64), 0.0
+    for k in range(reads):
+        if state not in known:
+            known[state] = table.probabilities(table.evolve(schedule, table.classical_start(state)))
+        mean = mean + known[state] / reads
+        state = results[k] = int(rng.choice(known[state].size, p=known[state]))
+    return results, mean
+
+
+def _check_sizes(parts):
+    largest = max((len(part.qubits) for part in parts), default=0)
+    if largest > MAX_QUBITS:
+        raise ValueError(
+            f"a connected component has {largest} qubits (chains included), the emulated annealer takes at most "
+            f"{MAX_QUBITS}; use a smaller problem, another embedding, or annealer('qpu')"
+        )
+
+
+def _sigmas(control_errors):
+    if control_errors is None:
+        return 0.0, 0.0
+    try:
+        sigmas = tuple(float(x) for x in control_errors)
+    except (TypeError, ValueError):
+        sigmas = ()
+    if len(sigmas) != 2 or not all(0 <= x < np.inf for x in sigmas):
+        raise ValueError(f"control_errors must be (σ_h, σ_J), two numbers ≥ 0, or None, got {control_errors!r}")
+    return sigmas
+
+
+def _needs_ocean(what, error):
+    if error.name and error.name.split(".")[0] not in ("dwave", "minorminer", "networkx", "dwave_networkx"):
+        return error
+    return ImportError(f"{what} needs D-Wave's Ocean SDK: pip install qtwin[lab]")
+
+
+def _qpu():
+    """A DWaveSampler if a token is configured; asked offline, and never shown."""
+    try:
+        from dwave.cloud.config import load_config
+        from dwave.cloud.config.exceptions import ConfigFileError
+        from dwave.system import DWaveSampler
+    except ModuleNotFoundError as error:
+        raise _needs_ocean("annealer('qpu')", error) from None
+    advice = "run `dwave setup`, set DWAVE_API_TOKEN, or use annealer('emulated')"
+    try:
+        token = load_config().get("token")
+    except ConfigFileError:
+        raise ValueError(f"the D-Wave configuration file cannot be read (DWAVE_CONFIG_FILE?); {advice}") from None
+    except ValueError:
+        raise ValueError(
+            f"the D-Wave profile asked for is not in the configuration (DWAVE_PROFILE?); {advice}"
+        ) from None
+    if not token:
+        raise ValueError(f"no D-Wave API token is configured; {advice}")
+    return DWaveSampler()
