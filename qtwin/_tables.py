@@ -55,6 +55,6 @@ def _xlsx_rows(path):
             f"reading {path.name} needs openpyxl: pip install openpyxl, "
             "or save the sheet 'Standard-Annealing Schedule' as CSV and read that"
         ) from None
-    sheets = load_workbook(path, read_only=True, data_only=True).worksheets
+    sheets = load_workbook(path, data_only=True).worksheets
     sheet = next((sheet for sheet in sheets if "standard" in sheet.title.lower()), sheets[0])
     return sheet.iter_rows(values_only=True)

@@ -219,7 +219,7 @@ class AnnealSchedule:
         t_us = np.asarray(t_us, dtype=float)
         if not ((t_us >= self.t_us[0]) & (t_us <= self.t_us[-1])).all():
             raise ValueError(f"t must lie in {self.t_us[0]:g} … {self.t_us[-1]:g} µs, the times of the schedule")
-        return np.clip(np.interp(t_us, self.t_us, self.s), 0, 1)  # interp may overshoot 1 by a rounding
+        return np.clip(np.interp(t_us, self.t_us, self.s), 0, 1)  # interp may pass an end by a rounding
 
     def validate(self, properties):
         """The schedule as a QPU runs it, times rounded to 0.01 µs; ValueError if the solver refuses it.

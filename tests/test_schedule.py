@@ -125,12 +125,13 @@ def test_repr():
 def test_table_interpolates_between_its_points():
     s, A, B = table()
     functions, exact = AnnealingFunctions.from_table(s, A, B), AnnealingFunctions.exponential()
-    middle = (s[1:] + s[:-1]) / 2
     np.testing.assert_allclose(functions.A(s), A, rtol=1e-13)
     np.testing.assert_allclose(functions.B(s), B, rtol=1e-13)
-    np.testing.assert_allclose(functions.A(middle), exact.A(middle), atol=3e-6)
-    np.testing.assert_allclose(functions.B(middle), exact.B(middle), atol=1e-6)
-    np.testing.assert_allclose(functions.dB(middle[5:-5]), exact.dB(middle[5:-5]), rtol=1e-4)
+    middle = ((s[1:] + s[:-1]) / 2)[5:-5]  # PCHIP bends a little at its first and last points
+    np.testing.assert_allclose(functions.A(middle), exact.A(middle), rtol=1e-4)
+    np.testing.assert_allclose(functions.B(middle), exact.B(middle), rtol=0, atol=1e-6)
+    np.testing.assert_allclose(functions.dA(middle), exact.dA(middle), rtol=0, atol=2e-3)
+    np.testing.assert_allclose(functions.dB(middle), exact.dB(middle), rtol=0, atol=2e-3)
 
 
 @pytest.mark.parametrize(
@@ -427,12 +428,12 @@ def test_schedule_is_a_function_of_time():
 
 
 def test_schedule_never_leaves_the_unit_interval():
-    rng = np.random.default_rng(1)
-    for _ in range(50):
-        t = np.cumsum(rng.uniform(0.1, 3, 8))
-        schedule = AnnealSchedule(np.stack([t - t[0], np.linspace(0, 1, 8)], 1))
+    """Plain interpolation rounds below 0 just before a reverse anneal reaches it."""
+    t = np.random.default_rng(1).uniform(1, 9, (50, 2))
+    for start, length in t:
+        schedule = AnnealSchedule([[0, 1], [start, 0.9], [start + length, 0], [30, 1]])
         s = schedule(np.nextafter(schedule.t_us[1:], 0))
-        assert (s <= 1).all() and np.isfinite(FUNCTIONS[0].A(s)).all()
+        assert (s >= 0).all() and (s <= 1).all()
 
 
 def test_schedule_is_a_value():
