@@ -78,12 +78,12 @@ def group_rates(levels, down, kT, group, count, share):
 
 
 @kernel
-def evolve(populations, cells, dwell, group, count, share, root, decay, vectors, rates):
+def evolve(populations, cells, dwell, group, count, share, root, decay, modes, rates):
     """Populations (K,) after ``dwell`` ns (m,) in each of ``cells`` (m,), one after the other."""
     size = populations.size
     p = populations.copy()
     pooled = np.empty(size)
-    modes = np.empty(size)
+    amplitude = np.empty(size)
     for step in range(cells.size):
         g, dt = cells[step], dwell[step]
         if dt <= 0:
@@ -92,27 +92,27 @@ def evolve(populations, cells, dwell, group, count, share, root, decay, vectors,
         pooled[:] = 0.0
         for m in range(size):
             pooled[group[g, m]] += p[m]
-        steepest = 0.0
+        steep = False
         for a in range(groups):
             if pooled[a] < LOST:
                 pooled[a] = 0.0
             elif root[g, a] * STEEP < pooled[a]:
-                steepest = STEEP
-        if steepest >= STEEP:
+                steep = True
+        if steep:
             pooled[:groups] = positive_step(rates[g, :groups, :groups], dt, pooled[:groups])
         else:
-            modes[:] = 0.0
+            amplitude[:] = 0.0
             for a in range(groups):
                 if pooled[a] > 0.0:
                     x = pooled[a] / root[g, a]
                     for k in range(groups):
-                        modes[k] += vectors[g, a, k] * x
+                        amplitude[k] += modes[g, a, k] * x
             for k in range(groups):
-                modes[k] *= np.exp(decay[g, k] * dt)
+                amplitude[k] *= np.exp(decay[g, k] * dt)
             for a in range(groups):
                 x = 0.0
                 for k in range(groups):
-                    x += vectors[g, a, k] * modes[k]
+                    x += modes[g, a, k] * amplitude[k]
                 pooled[a] = max(x * root[g, a], 0.0)
         total = pooled[:groups].sum()
         for m in range(size):
@@ -141,9 +141,10 @@ def positive_step(rates, dt, populations):
     for order in range(1, 16):
         term = shifted @ term / order
         step = step + term
-    for _ in range(squarings + 1):
+    for b in range(size):
+        step[:, b] /= step[:, b].sum()
+    for _ in range(squarings):
+        step = step @ step
         for b in range(size):
             step[:, b] /= step[:, b].sum()
-        if _ < squarings:
-            step = step @ step
     return step @ populations

@@ -138,7 +138,7 @@ def check_ranges(h, pairs, J, properties, names):
             k = int(bad[0])
             where = tuple(names[i] for i in pairs[k]) if kind == "J" else names[k]
             raise ValueError(
-                f"{kind}[{where!r}] = {values[k]:g} lies outside [{low:g}, {high:g}]; rescale the problem or use auto_scale=True"
+                f"{kind}[{where!r}] = {values[k]:g} lies outside [{low:g}, {high:g}]; rescale it or use auto_scale=True"
             )
 
 

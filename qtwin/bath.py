@@ -25,11 +25,9 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy.linalg import eigh
 from scipy.optimize import brentq
 
-from ._populations import evolve, group_levels, group_rates
-from .ising import spins_of
+from ._rates import Driven
 
 KB_GHZ_PER_MK = 0.0208366  # k_B/h
 TWO_PI = 2 * np.pi
@@ -37,6 +35,7 @@ MAX_QUBITS = 8
 CELLS = 256
 FREEZE_GHZ = 1e-3  # A(s) where the table ends
 OWN_CELLS = 64  # points of schedules kept beside the cells
+_FIRST = np.zeros(1, np.int64)
 _TABLE_GHZ = 64.0  # end of the tabulated broadened rate; beyond it the Ohmic shape goes on
 
 
@@ -126,46 +125,6 @@ def _number(name, value):
     return number
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Rates:
-    """Levels and rates of H(s) at the points s (G,), K levels each.
-
-    levels: (G, K) rad/ns above the lowest.  drive: (G,) in ns², the first-order estimate of what a
-    change of s excites, per squared speed.  The rest is what the kernels of ``_populations`` take.
-    """
-
-    s: np.ndarray
-    levels: np.ndarray
-    drive: np.ndarray
-    group: np.ndarray
-    count: np.ndarray
-    share: np.ndarray
-    root: np.ndarray
-    decay: np.ndarray
-    vectors: np.ndarray
-    rates: np.ndarray
-
-    def evolve(self, populations, cells, dwell):
-        """Populations (K,) after ``dwell`` ns in each of ``cells``, one after the other."""
-        return evolve(
-            populations,
-            cells,
-            dwell,
-            self.group,
-            self.count,
-            self.share,
-            self.root,
-            self.decay,
-            self.vectors,
-            self.rates,
-        )
-
-    def gibbs(self, cell, kT):
-        """Gibbs populations (K,) of one cell."""
-        weights = np.exp(-self.levels[cell] / kT)
-        return weights / weights.sum()
-
-
 class RateTable:
     """Rates of one problem on cells of s, and the anneals they give.
 
@@ -190,11 +149,10 @@ class RateTable:
         self.K = _levels(levels, model.n)
         self.s_end = _freeze(lambda s: self.bath.energy_factor * functions.A(s), functions.name)
         self.edges = np.linspace(0, self.s_end, cells + 1)
-        self._energies = model.energies() - model.offset
-        self.cells = self._rates((self.edges[1:] + self.edges[:-1]) / 2)
+        self._driven = Driven(model.n, model.energies() - model.offset, functions, self.bath, self.K)
+        self.cells = self._driven.rates((self.edges[1:] + self.edges[:-1]) / 2)
+        self.readout = self._driven.eigen(np.array([self.s_end]))[1][0] ** 2  # (2^n, K)
         self._own = {}
-        overlaps = self._eigen(np.array([self.s_end]))[1][0] ** 2  # (2^n, K)
-        self.readout = overlaps
 
     def rates_at(self, s):
         """The rates at one s of a schedule's own (a pause), kept for the next call."""
@@ -202,7 +160,7 @@ class RateTable:
         if s not in self._own:
             while len(self._own) >= OWN_CELLS:
                 del self._own[next(iter(self._own))]
-            self._own[s] = self._rates(np.array([s]))
+            self._own[s] = self._driven.rates(np.array([s]))
         return self._own[s]
 
     def evolve(self, schedule, start=None):
@@ -259,60 +217,6 @@ class RateTable:
                 cells = cells[::-1]
             yield self.cells, cells, overlap[cells] / speed, speed
 
-    def _eigen(self, s):
-        """Levels (G, K) in rad/ns and states (G, 2^n, K) of H(s)."""
-        scale = TWO_PI * self.bath.energy_factor
-        A, B = scale * self.functions.A(s), scale * self.functions.B(s)
-        size = self._energies.size
-        index = np.arange(size)
-        flips = np.zeros((size, size))
-        for i in range(self.model.n):
-            flips[index, index ^ (1 << i)] = 1
-        H = -A[:, None, None] / 2 * flips
-        H[:, index, index] += B[:, None] / 2 * self._energies
-        if size <= 64:
-            levels, states = np.linalg.eigh(H)
-            return levels[:, : self.K], states[:, :, : self.K]
-        low = [eigh(h, subset_by_index=[0, self.K - 1], driver="evr", overwrite_a=True, check_finite=False) for h in H]
-        return np.array([x[0] for x in low]), np.array([x[1] for x in low])
-
-    def _rates(self, s):
-        """Rates at the points s, in blocks that stay small in memory."""
-        block = max(1, 2**21 // 4**self.model.n)
-        parts = [self._block(s[k : k + block]) for k in range(0, s.size, block)]
-        levels, drive, down = (np.concatenate(x) for x in zip(*parts, strict=True))
-        kT = self.bath.kT
-        group, count, share, root = group_levels(levels, self.bath.group_width, kT)
-        rates, symmetric = group_rates(levels, down, kT, group, count, share)
-        decay, vectors = _modes(symmetric, count)
-        return Rates(s, levels, drive, group, count, share, root, decay, vectors, rates)
-
-    def _block(self, s):
-        """Levels (G, K), drive (G,) and rates down (G, K, K) at a few points s."""
-        levels, states = self._eigen(s)
-        levels = levels - levels[:, :1]
-        bras = states.transpose(0, 2, 1)
-        spins = spins_of(np.arange(self._energies.size), self.model.n).T.astype(float)  # (n, 2^n)
-        jumps = sum(np.matmul(bras, z[:, None] * states) ** 2 for z in spins)
-        lower, upper = np.triu_indices(self.K, 1)
-        down = np.zeros_like(jumps)
-        down[:, lower, upper] = jumps[:, lower, upper] * self.bath.gamma(levels[:, upper] - levels[:, lower])
-        return levels, self._drive(s, levels, states), down
-
-    def _drive(self, s, levels, states):
-        """Σ_m |⟨m|dH/ds|0⟩|² / (E_m - E_0)⁴, (G,) in ns².
-
-        Between eigenstates A/2 ⟨m|Σσx|0⟩ = B/2 ⟨m|H_problem|0⟩, so the diagonal of H_problem is enough.
-        """
-        f = self.functions
-        slope = TWO_PI * self.bath.energy_factor / 2 * (f.dB(s) - f.B(s) * f.dA(s) / f.A(s))
-        coupling = slope[:, None] * np.einsum("gxm,x,gx->gm", states, self._energies, states[:, :, 0], optimize=True)
-        gaps = np.maximum(levels, 1e-9)
-        return (np.abs(coupling[:, 1:]) ** 2 / gaps[:, 1:] ** 4).sum(1)
-
-
-_FIRST = np.zeros(1, np.int64)
-
 
 def _levels(levels, n):
     if levels is None:
@@ -331,13 +235,3 @@ def _freeze(A, name):
     if low[0] == 0:
         raise ValueError(f"A(0) of {name!r} is {float(A(0.0)):g} GHz, at most 1 MHz: there is nothing to anneal")
     return brentq(lambda x: float(A(x)) - FREEZE_GHZ, s[low[0] - 1], s[low[0]], xtol=1e-12)
-
-
-def _modes(symmetric, count):
-    """Decay constants (G, K) ≤ 0 and modes (G, K, K) of the symmetric generators; unused ones stand last."""
-    size = symmetric.shape[1]
-    scale = np.abs(symmetric).max(axis=(1, 2)) + 1e-300
-    unused = np.arange(size) >= count[:, None]
-    symmetric[:, np.arange(size), np.arange(size)] += np.where(unused, 2 * size * scale[:, None], 0.0)
-    decay, vectors = np.linalg.eigh(symmetric)
-    return np.where(decay > -1e-15 * scale[:, None], 0.0, decay), vectors

@@ -1,0 +1,135 @@
+"""Levels of a driven problem at given s, and the rates of its bath between them.
+
+One dense eigenproblem of size 2^n for each s, then n products (K × 2^n)·(2^n × K) for the matrix
+elements of σz; K is the number of levels kept.  Energies in rad/ns.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import eigh
+from scipy.optimize import minimize_scalar
+
+from ._populations import evolve, group_levels, group_rates
+from .ising import spins_of
+
+TWO_PI = 2 * np.pi
+BLOCK = 2**21  # matrix elements held at a time
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Rates:
+    """Levels and rates at the points s (G,), K levels each.
+
+    levels: (G, K) above the lowest.  drive: (G,) in ns², first-order estimate of what a change of s
+    excites, per squared speed.  The rest is what the kernels of ``_populations`` make and take.
+    """
+
+    s: np.ndarray
+    levels: np.ndarray
+    drive: np.ndarray
+    group: np.ndarray
+    count: np.ndarray
+    share: np.ndarray
+    root: np.ndarray
+    decay: np.ndarray
+    modes: np.ndarray
+    rates: np.ndarray
+
+    def evolve(self, populations, cells, dwell):
+        """Populations (K,) after ``dwell`` ns (m,) in each of ``cells`` (m,), one after the other."""
+        groups = self.group, self.count, self.share, self.root
+        return evolve(populations, cells, dwell, *groups, self.decay, self.modes, self.rates)
+
+    def gibbs(self, cell, kT):
+        """Gibbs populations (K,) of one cell."""
+        weights = np.exp(-self.levels[cell] / kT)
+        return weights / weights.sum()
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Driven:
+    """H(s) of one problem under annealing functions, with its bath; K levels are kept.
+
+    energies: (2^n,) of the problem.  Methods take s as an array (G,).
+    """
+
+    n: int
+    energies: np.ndarray
+    functions: object
+    bath: object
+    K: int
+
+    def eigen(self, s):
+        """Levels (G, K) and states (G, 2^n, K) of H(s)."""
+        scale = TWO_PI * self.bath.energy_factor
+        A, B = scale * self.functions.A(s), scale * self.functions.B(s)
+        index = np.arange(self.energies.size)
+        H = np.zeros((s.size, index.size, index.size))
+        H[:, index, index] = B[:, None] / 2 * self.energies
+        for i in range(self.n):
+            H[:, index, index ^ (1 << i)] = -A[:, None] / 2
+        if index.size <= 64:
+            levels, states = np.linalg.eigh(H)
+            return levels[:, : self.K], states[:, :, : self.K]
+        lowest = {"subset_by_index": [0, self.K - 1], "driver": "evr", "overwrite_a": True, "check_finite": False}
+        levels, states = zip(*(eigh(h, **lowest) for h in H), strict=True)
+        return np.array(levels), np.array(states)
+
+    def rates(self, s):
+        """The Rates at s, computed in blocks that stay small in memory."""
+        size = max(1, BLOCK // 4**self.n)
+        blocks = [self._block(s[k : k + size]) for k in range(0, s.size, size)]
+        levels, drive, down, ground = (np.concatenate(x) for x in zip(*blocks, strict=True))
+        kT = self.bath.kT
+        group, count, share, root = group_levels(levels, self.bath.group_width, kT)
+        rates, symmetric = group_rates(levels, down, kT, group, count, share)
+        drive = self._with_crossings(s, drive, ground)
+        return Rates(s, levels, drive, group, count, share, root, *_modes(symmetric, count), rates)
+
+    def _block(self, s):
+        """At a few s: levels (G, K), drive (G,), rates n → m down (G, K, K), the two lowest states (G, 2^n, 2)."""
+        levels, states = self.eigen(s)
+        levels = levels - levels[:, :1]
+        bras = states.transpose(0, 2, 1)
+        spins = spins_of(np.arange(self.energies.size), self.n).T.astype(float)  # (n, 2^n)
+        jumps = sum(np.matmul(bras, z[:, None] * states) ** 2 for z in spins)
+        low, high = np.triu_indices(self.K, 1)
+        down = np.zeros_like(jumps)
+        down[:, low, high] = jumps[:, low, high] * self.bath.gamma(levels[:, high] - levels[:, low])
+        return levels, self._drive(s, levels, states), down, states[:, :, :2]
+
+    def _drive(self, s, levels, states):
+        """Σ_m |⟨m|dH/ds|0⟩|² / (E_m - E_0)⁴, (G,) in ns².
+
+        Between eigenstates A/2 ⟨m|Σσx|0⟩ = B/2 ⟨m|H_problem|0⟩, so the diagonal of H_problem is enough.
+        """
+        f = self.functions
+        slope = TWO_PI * self.bath.energy_factor / 2 * (f.dB(s) - f.B(s) * f.dA(s) / f.A(s))
+        coupling = slope[:, None] * np.einsum("gxm,gx->gm", states, self.energies * states[:, :, 0])
+        return (coupling[:, 1:] ** 2 / np.maximum(levels[:, 1:], 1e-9) ** 4).sum(1)
+
+    def _with_crossings(self, s, drive, lowest):
+        """The drive, and where the ground state changes its nature between two cells that at the gap's
+        minimum between them: such a crossing is narrower than a cell."""
+        kept = np.einsum("gxm,gx->gm", lowest[:-1], lowest[1:, :, 0]) ** 2  # (G-1, 2)
+        drive = drive.copy()
+        for g in np.flatnonzero((kept[:, 0] < 0.5) & (kept[:, 1] > 0.5)):
+            narrow = minimize_scalar(self._gap, bounds=(s[g], s[g + 1]), method="bounded", options={"xatol": 1e-9})
+            here = np.array([narrow.x])
+            drive[g] = max(drive[g], *self._drive(here, *self.eigen(here)))
+        return drive
+
+    def _gap(self, s):
+        levels, _ = self.eigen(np.array([s]))
+        return levels[0, 1] - levels[0, 0]
+
+
+def _modes(symmetric, count):
+    """Decay constants (G, K) ≤ 0 and modes (G, K, K) of the symmetric generators; unused ones stand last."""
+    size = symmetric.shape[1]
+    scale = np.abs(symmetric).max(axis=(1, 2)) + 1e-300
+    unused = np.arange(size) >= count[:, None]
+    symmetric[:, np.arange(size), np.arange(size)] += np.where(unused, 2 * size * scale[:, None], 0.0)
+    decay, modes = np.linalg.eigh(symmetric)
+    return np.where(decay > -1e-15 * scale[:, None], 0.0, decay), modes
