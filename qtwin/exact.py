@@ -1,36 +1,285 @@
-"""Exact lowest levels of H(s) (first version: dense LAPACK, for small n)."""
-from dataclasses import dataclass
+"""Exact lowest levels of H(s): one problem (``spectrum``) or the gap curves of many (``gap_curves``).
+
+H(s) = -A(s)/2 Σσx + B(s)/2 diag(E), with E the 2^n classical energies (convention: :mod:`qtwin`).
+Levels are eigenvalues of the full 2^n space, counted with multiplicity.  How, by size:
+
+=========== ============ ==============================================================
+n           levels       method
+=========== ============ ==============================================================
+1 … 5       2            batched Householder and Sturm bisection (``_dense``)
+6 … 10      2            batched Chebyshev-filtered subspaces (``_batch``)
+1 … 10      to 2^n       LAPACK
+11 … 22     2            parametric reduced basis (``_reduced``)
+11 … 16     to 16        Lanczos with the matrix-free H (``hamiltonian``)
+=========== ============ ==============================================================
+
+Whatever an iterative method does not converge is computed again by LAPACK or raised as an error.
+"""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
 import numpy as np
+
+DENSE_N = 10  # LAPACK up to here
+LANCZOS_N = 16
+MAX_N = 22
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Spectrum:
-    """Lowest levels of H(s): s (S,), levels (S, k), states (S, 2^n, k) or None."""
+    """The lowest levels of H(s) on a grid.
+
+    s: (S,) anneal fractions.  levels: (S, k), ascending.  states: (S, 2^n, k) or None; each column an
+    eigenvector, its sign (or basis, where levels are degenerate) arbitrary.  gap_coupled: (S,) or None,
+    the gap to the lowest level m with ⟨m|dH/ds|0⟩ ≠ 0, NaN where none of the k levels couples; with
+    h = 0 that is the gap within the even sector.  unit: 'GHz' or None.
+    min_gap, s_min: the smallest gap and where; on the grid, or to 1e-6 in s after ``refine``.
+    """
+
     s: np.ndarray
     levels: np.ndarray
     states: np.ndarray | None = None
+    gap_coupled: np.ndarray | None = None
+    unit: str | None = None
+    min_gap: float = np.nan
+    s_min: float = np.nan
+
+    def __post_init__(self):
+        for array in (self.s, self.levels, self.states, self.gap_coupled):
+            if array is not None:
+                array.flags.writeable = False
+        if self.levels.shape[1] > 1 and np.isnan(self.min_gap):
+            i = int(self.gap.argmin())
+            object.__setattr__(self, "min_gap", float(self.gap[i]))
+            object.__setattr__(self, "s_min", float(self.s[i]))
 
     @property
     def gap(self):
+        """E1 - E0 (S,), in the full space: 0 where the ground level is degenerate."""
+        if self.levels.shape[1] < 2:
+            raise ValueError("a gap needs two levels; call spectrum(…, levels=2) or more")
         return self.levels[:, 1] - self.levels[:, 0]
 
-    @property
-    def min_gap(self):
-        return float(self.gap.min())
-
-    @property
-    def s_min(self):
-        return float(self.s[self.gap.argmin()])
+    def __repr__(self):
+        unit = f" {self.unit}" if self.unit else ""
+        return (
+            f"Spectrum(levels={self.levels.shape[1]} on {self.s.size} points, "
+            f"min_gap={self.min_gap:.6g}{unit} at s={self.s_min:.6g})"
+        )
 
 
 def spectrum(model, functions, s, levels=2, states=False, refine=False):
-    s = np.asarray(s, float)
-    D = model.energies(); N = D.size
-    X = sum(np.eye(N)[np.arange(N) ^ (1 << k)] for k in range(model.n))
-    A, B = functions.A(s), functions.B(s)
-    w, v = zip(*(np.linalg.eigh(-a / 2 * X + np.diag(b / 2 * D)) for a, b in zip(A, B)))
-    return Spectrum(s, np.array(w)[:, :levels], np.array(v)[:, :, :levels] if states else None)
+    """Lowest ``levels`` of H(s) for one problem → :class:`Spectrum`.
+
+    model: anything with ``.n`` and ``.energies()`` → (2^n,).  functions: :class:`AnnealingFunctions`.
+    s: (S,) rising in [0, 1].  levels: up to 2^n for n ≤ 10, 16 for n ≤ 16, 2 for n ≤ 22.
+    states: also the eigenvectors and ``gap_coupled`` (n ≤ 16).  refine: the minimum of the gap to 1e-6 in s.
+
+    Energies are in the unit of ``functions``.  Absolute error below 1e-7 of the largest energy.
+    Raises ValueError for a bad grid or too many levels, MemoryError with the memory that would be
+    needed, RuntimeError if an iteration does not converge.
+    """
+    s, a, b = _grid(functions, s)
+    n = _size(model)
+    levels = _levels(levels, n, states)
+    energies = _energies(model)
+    values, vectors, coupled = _solve(energies, a, b, levels, states), None, None
+    if states:
+        values, vectors = values
+        coupled = _coupled_gap(energies, functions, s, values, vectors)
+    result = Spectrum(s, values, vectors, coupled, getattr(functions, "unit", None))
+    return _refine(result, energies, functions) if refine else result
 
 
 def gap_curves(models, functions, s, executor=None):
-    return np.array([spectrum(m, functions, s).gap for m in models])
+    """Gaps E1 - E0 of many problems, any mix of sizes: (B, S) float64.
+
+    s: (S,) rising in [0, 1].  executor: any ``concurrent.futures.Executor``; by default threads on
+    all cores of this process.  The result is bit-identical whatever the executor and the number of
+    workers.  Shows a progress bar after a second.
+    """
+    models = list(models)
+    s, a, b = _grid(functions, s)
+    sizes = np.array([_size(model) for model in models], dtype=int)
+    gaps = np.empty((len(models), s.size))
+    tasks = [
+        group
+        for n in np.unique(sizes)
+        for group in np.array_split(np.flatnonzero(sizes == n), -(-np.sum(sizes == n) // _group_size(n)))
+    ]
+    if executor is not None:
+        return _run(executor, tasks, models, a, b, gaps)
+    with ThreadPoolExecutor(_cores()) as threads:
+        return _run(threads, tasks, models, a, b, gaps)
+
+
+def _run(executor, tasks, models, a, b, gaps):
+    from tqdm.auto import tqdm
+
+    futures = [executor.submit(_gap_task, [models[i] for i in task], a, b) for task in tasks]
+    try:
+        with tqdm(total=len(models), desc="gap curves", unit="curve", delay=1) as bar:
+            for task, future in zip(tasks, futures, strict=True):
+                gaps[task] = future.result()
+                bar.update(len(task))
+    finally:
+        for future in futures:
+            future.cancel()
+    return gaps
+
+
+def _gap_task(models, a, b):
+    """Gaps of a few problems of one size, (B, S): the unit of parallel work, picklable."""
+    if models[0].n > DENSE_N:
+        return np.array([_gap(_solve(_energies(model), a, b, 2, False)) for model in models])
+    return _gap(_two_levels(np.array([_energies(model) for model in models]), a, b))
+
+
+def _gap(levels):
+    return levels[..., 1] - levels[..., 0]
+
+
+def _two_levels(D, a, b):
+    """Two lowest levels of small problems of one size: D (B, 2^n), a, b (S,) → (B, S, 2)."""
+    n = D.shape[1].bit_length() - 1
+    if n <= 5:
+        from ._dense import lowest_two
+    else:
+        from ._batch import lowest_two
+    levels = lowest_two(D, a, b)
+    for problem, point in np.argwhere(np.isnan(levels[..., 0])):
+        levels[problem, point] = _lapack(D[problem], a[point], b[point], 2, False)
+    return levels
+
+
+def _group_size(n):
+    """Problems in one task: SIMD lanes for the small ones, a few milliseconds of work at least."""
+    return 512 >> n if n <= 3 else 32 if n <= DENSE_N else 1
+
+
+def _solve(D, a, b, levels, states):
+    """Levels (S, k), or (levels, states (S, 2^n, k)): the method by size."""
+    n = D.size.bit_length() - 1
+    if n <= DENSE_N:
+        if levels == 2 and not states:
+            return _two_levels(D[None], a, b)[0]
+        with ThreadPoolExecutor(_cores()) as threads:
+            points = list(threads.map(lambda x: _lapack(D, *x, levels, states), zip(a, b, strict=True)))
+        if not states:
+            return np.array(points)
+        return np.array([w for w, _ in points]), np.array([v for _, v in points])
+    from . import _reduced
+
+    if levels == 2 and not states:
+        return _reduced.levels_reduced(D, 2 * a, 2 * b)
+    return _reduced.levels_lanczos(D, 2 * a, 2 * b, levels, states=states)
+
+
+def _lapack(D, a, b, levels, states):
+    """Lowest levels (k,) of b·diag(D) - a·Σσx by LAPACK, with states (2^n, k) if asked."""
+    from scipy.linalg import eigh
+
+    H = np.zeros((D.size, D.size))
+    x = np.arange(D.size)
+    for i in range(D.size.bit_length() - 1):
+        H[x, x ^ (1 << i)] = -a
+    H[x, x] = b * D
+    part = None if levels == D.size else (0, levels - 1)
+    return eigh(H, eigvals_only=not states, subset_by_index=part, overwrite_a=True, check_finite=False)
+
+
+def _slope(D, dA, dB, states):
+    """⟨m|dH/ds|k⟩ (k, k) between the given states (2^n, k)."""
+    x = np.arange(D.size)
+    flips = sum(states[x ^ (1 << i)] for i in range(D.size.bit_length() - 1))
+    return states.T @ (dB / 2 * D[:, None] * states - dA / 2 * flips)
+
+
+def _coupled_gap(D, functions, s, levels, states):
+    """Gap to the lowest level with non-zero ⟨m|dH/ds|0⟩, (S,); NaN where none of the levels couples."""
+    gap = np.full(s.size, np.nan)
+    dA, dB = functions.dA(s), functions.dB(s)
+    for i in range(s.size):
+        coupling = np.abs(_slope(D, dA[i], dB[i], states[i])[:, 0])
+        scale = abs(dA[i]) * np.log2(D.size) + abs(dB[i]) * np.ptp(D)
+        distance = levels[i] - levels[i, 0]
+        found = np.flatnonzero((coupling > 1e-7 * scale) & (distance > 1e-9 * np.abs(levels[i]).max()))
+        if found.size:
+            gap[i] = distance[found[0]]
+    return gap
+
+
+def _refine(result, D, functions):
+    """Find the minimum of the gap between grid points as the root of its slope (Hellmann-Feynman)."""
+    from scipy.optimize import brentq
+
+    best, (low, high) = (result.min_gap, result.s_min), _bracket(result)
+
+    def slope(x):
+        nonlocal best
+        levels, states = _solve(D, functions.A(x)[None] / 2, functions.B(x)[None] / 2, 2, True)
+        best = min(best, (float(levels[0, 1] - levels[0, 0]), float(x)))
+        diagonal = np.diag(_slope(D, functions.dA(x), functions.dB(x), states[0]))
+        return diagonal[1] - diagonal[0]
+
+    if slope(np.array(low)) < 0 < slope(np.array(high)):
+        root = brentq(lambda x: slope(np.array(x)), low, high, xtol=1e-8)
+        slope(np.array(root))
+        best = (best[0], root)
+    return replace(result, min_gap=best[0], s_min=best[1])
+
+
+def _bracket(result):
+    i = int(result.gap.argmin())
+    return result.s[max(i - 1, 0)], result.s[min(i + 1, result.s.size - 1)]
+
+
+def _grid(functions, s):
+    """The grid as an array (S,) with a = A/2 and b = B/2, checked."""
+    s = np.atleast_1d(np.array(s, dtype=float))
+    if s.ndim != 1 or s.size == 0 or not np.isfinite(s).all() or s.min() < 0 or s.max() > 1:
+        raise ValueError(f"s must be a grid (S,) of anneal fractions in [0, 1], got shape {s.shape}: {s!s:.60}")
+    if (np.diff(s) <= 0).any():
+        raise ValueError("s must rise strictly; sort it and drop duplicates (np.unique)")
+    a, b = np.abs(functions.A(s)) / 2, functions.B(s) / 2  # the sign of A is a change of basis
+    if not (np.isfinite(a).all() and np.isfinite(b).all()) or b.min() < 0:
+        raise ValueError("the annealing functions must be finite, with B(s) ≥ 0")
+    return s, a, b
+
+
+def _size(model):
+    if not (hasattr(model, "n") and hasattr(model, "energies")):
+        raise TypeError(f"a model needs .n and .energies() → (2^n,), got {type(model).__name__}")
+    if model.n > MAX_N:
+        need = 8 * 2.0**model.n * 60 / 2**30
+        raise MemoryError(f"n={model.n} would need about {need:.3g} GiB for its basis; the limit is n={MAX_N}")
+    return model.n
+
+
+def _energies(model):
+    D = np.asarray(model.energies(), dtype=float)
+    if D.shape != (1 << model.n,) or not np.isfinite(D).all():
+        raise ValueError(f"energies() must give {1 << model.n} finite numbers for n={model.n}, got shape {D.shape}")
+    return D
+
+
+def _levels(levels, n, states):
+    if not isinstance(levels, (int, np.integer)) or levels < 1:
+        raise ValueError(f"levels must be an integer ≥ 1, got {levels!r}")
+    limit = 1 << n if n <= DENSE_N else 16 if n <= LANCZOS_N else 2
+    if levels > limit:
+        raise ValueError(f"levels={levels} at n={n}; at most {limit} there. Ask for fewer levels or a smaller problem")
+    if states and n > LANCZOS_N:
+        raise MemoryError(
+            f"states at n={n} would need {8e-9 * levels * 2.0**n:.3g} GB a point; the limit is n={LANCZOS_N}"
+        )
+    return int(levels)
+
+
+def _cores():
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS, Windows
+        return os.cpu_count() or 1

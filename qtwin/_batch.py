@@ -1,0 +1,386 @@
+"""Two lowest levels of many small problems at once (n = 6 … 10): Chebyshev-filtered subspace iteration.
+
+H = b·diag(D) - a·Σσx on a grid of (a, b), for W problems side by side as SIMD lanes.  At each grid
+point a block of K vectors is predicted by Rayleigh-Ritz in the span of the last two blocks, then
+filtered by a Chebyshev polynomial of H (float32) and refined by Rayleigh-Ritz (float64 sums of
+float32 vectors, so Ritz values are upper bounds good to 1e-12) until both levels have converged.
+A fresh random direction and the lowest classical states enter the block at every point, so a level
+from another symmetry sector cannot stay unseen.  What does not converge is returned as NaN and
+left to the caller.
+
+Cost: about 140 products H·v a grid point, n·2^n operations each.  Layout: arrays (2^n/8, 8·W), a
+block of eight basis states times W lanes, so that bits 0-2 stay inside a row and every other bit
+is a partner row; no kernel specialises on n.
+"""
+
+import numpy as np
+
+from ._jit import kernel
+
+W = 32  # problems side by side
+K = 4  # vectors in the block
+SPAN = 0.05  # the block ends this far above E1, in units of the gap, or it is larger than K
+TOLERANCE = 2e-9  # error allowed, in units of the largest energy
+LOW = 3  # classical states that seed the block
+MIN_N, MAX_N = 6, 10
+ROW = 8 * W
+_SIZE = K + MAX_N + 1 + LOW  # room for the largest starting basis
+_FAST = {"contract", "arcp", "nsz", "reassoc"}
+_HUGE = 1e6  # Ritz value given to a dropped, linearly dependent direction
+
+f4, f8 = np.float32, np.float64
+
+
+@kernel(fastmath=_FAST)
+def _filter_step(y, x, z, d, c, n):
+    """y = d·x - c·Σ_i flip_i x - z, float32 arrays (2^n/8, 8W); c (8W)."""
+    for row in range(x.shape[0]):
+        r = np.uint64(row)
+        yr, xr, zr, dr = y[r], x[r], z[r], d[r]
+        for q in range(W):
+            x0, x1, x2, x3 = xr[q], xr[q + W], xr[q + 2 * W], xr[q + 3 * W]
+            x4, x5, x6, x7 = xr[q + 4 * W], xr[q + 5 * W], xr[q + 6 * W], xr[q + 7 * W]
+            k = c[q]
+            yr[q] = dr[q] * x0 - zr[q] - k * ((x1 + x2) + x4)
+            yr[q + W] = dr[q + W] * x1 - zr[q + W] - k * ((x0 + x3) + x5)
+            yr[q + 2 * W] = dr[q + 2 * W] * x2 - zr[q + 2 * W] - k * ((x3 + x0) + x6)
+            yr[q + 3 * W] = dr[q + 3 * W] * x3 - zr[q + 3 * W] - k * ((x2 + x1) + x7)
+            yr[q + 4 * W] = dr[q + 4 * W] * x4 - zr[q + 4 * W] - k * ((x5 + x6) + x0)
+            yr[q + 5 * W] = dr[q + 5 * W] * x5 - zr[q + 5 * W] - k * ((x4 + x7) + x1)
+            yr[q + 6 * W] = dr[q + 6 * W] * x6 - zr[q + 6 * W] - k * ((x7 + x4) + x2)
+            yr[q + 7 * W] = dr[q + 7 * W] * x7 - zr[q + 7 * W] - k * ((x6 + x5) + x3)
+        u, v, w = x[r ^ np.uint64(1)], x[r ^ np.uint64(2)], x[r ^ np.uint64(4)]
+        for q in range(ROW):
+            yr[q] -= c[q] * ((u[q] + v[q]) + w[q])
+        bit = 3
+        while bit + 4 < n:
+            u, v = x[r ^ np.uint64(1 << bit)], x[r ^ np.uint64(2 << bit)]
+            for q in range(ROW):
+                yr[q] -= c[q] * (u[q] + v[q])
+            bit += 2
+        if bit + 3 < n:
+            u = x[r ^ np.uint64(1 << bit)]
+            for q in range(ROW):
+                yr[q] -= c[q] * u[q]
+
+
+@kernel(fastmath=_FAST)
+def _filter(X, k, y, z, zero, d, c, n, degree):
+    """X[:k] ← U_degree(t) X[:k], Chebyshev polynomial of the second kind; 2t = diag(d) - c·Σ_i flip_i."""
+    for v in range(k):
+        x = X[v]
+        _filter_step(y, x, zero, d, c, n)
+        p0, p1, p2 = x, y, z
+        for step in range(degree - 1):
+            _filter_step(p2, p1, p0, d, c, n)
+            p0, p1, p2 = p1, p2, (x if step == 0 else p0)
+        if degree % 3:
+            for row in range(x.shape[0]):
+                for q in range(ROW):
+                    x[row, q] = p1[row, q]
+
+
+@kernel(fastmath=_FAST)
+def _load_row(xd, hd, x, D, a, b, row, n, flips):
+    """One row of a vector and of H times it, as float64: xd, hd (8W)."""
+    r = np.uint64(row)
+    xr, dr = x[r], D[r]
+    for q in range(ROW):
+        xd[q] = f8(xr[q])
+        flips[q] = 0.0
+    for bit in range(n - 3):
+        u = x[r ^ np.uint64(1 << bit)]
+        for q in range(ROW):
+            flips[q] += f8(u[q])
+    for j in range(8):
+        i, k, m, o = j * W, (j ^ 1) * W, (j ^ 2) * W, (j ^ 4) * W
+        for q in range(W):
+            hd[i + q] = b * dr[i + q] * xd[i + q] - a * (flips[i + q] + (xd[k + q] + xd[m + q]) + xd[o + q])
+
+
+@kernel(fastmath=_FAST)
+def _dot8(p, q, w):
+    s = (p[w] * q[w] + p[w + W] * q[w + W]) + (p[w + 2 * W] * q[w + 2 * W] + p[w + 3 * W] * q[w + 3 * W])
+    t = p[w + 4 * W] * q[w + 4 * W] + p[w + 5 * W] * q[w + 5 * W]
+    return s + (t + (p[w + 6 * W] * q[w + 6 * W] + p[w + 7 * W] * q[w + 7 * W]))
+
+
+@kernel(fastmath=_FAST)
+def _grams(X, m, D, a, b, n, XD, HD, flips, S, A, Q):
+    """Per lane, for vectors i ≥ j of X[:m]: S = x_i·x_j, A = x_i·H x_j, Q = Hx_i·Hx_j; (m, m, W)."""
+    for i in range(m):
+        for j in range(i + 1):
+            for q in range(W):
+                S[i, j, q] = A[i, j, q] = Q[i, j, q] = 0.0
+    for row in range(X.shape[1]):
+        for i in range(m):
+            _load_row(XD[i], HD[i], X[i], D, a, b, row, n, flips)
+        for i in range(m):
+            xi, hi = XD[i], HD[i]
+            for j in range(i + 1):
+                xj, hj = XD[j], HD[j]
+                s, t, u = S[i, j], A[i, j], Q[i, j]
+                for q in range(W):
+                    s[q] += _dot8(xi, xj, q)
+                    t[q] += _dot8(xi, hj, q)
+                    u[q] += _dot8(hi, hj, q)
+
+
+@kernel(fastmath=_FAST)
+def _reduce(S, A, m, L, f, B):
+    """Whiten by Cholesky: S = f⁻¹ L Lᵀ f⁻¹, B = L⁻¹ f A f L⁻ᵀ.  Dependent vectors are dropped: f = 0, B = huge."""
+    for i in range(m):
+        for q in range(W):
+            f[i, q] = 1.0 / np.sqrt(S[i, i, q] + 1e-300)
+    for i in range(m):
+        for j in range(i + 1):
+            for q in range(W):
+                B[i, j, q] = B[j, i, q] = A[i, j, q] * f[i, q] * f[j, q]
+                L[i, j, q] = S[i, j, q] * f[i, q] * f[j, q]
+            for k in range(j):
+                for q in range(W):
+                    L[i, j, q] -= L[i, k, q] * L[j, k, q]
+            for q in range(W):
+                L[i, j, q] = L[i, j, q] / L[j, j, q] if j < i else L[i, j, q]
+        for q in range(W):
+            keep = L[i, i, q] > 1e-11
+            L[i, i, q] = np.sqrt(L[i, i, q]) if keep else _HUGE  # later rows get ≈ 0 against a dropped one
+            f[i, q] = f[i, q] if keep else 0.0
+    for i in range(m):
+        for k in range(m):
+            for q in range(W):
+                if f[i, q] == 0.0 or f[k, q] == 0.0:
+                    B[i, k, q] = _HUGE if i == k else 0.0
+                    if k < i:
+                        L[i, k, q] = 0.0
+                    elif i == k:
+                        L[i, k, q] = 1.0
+    for k in range(m):
+        for i in range(m):
+            for j in range(i):
+                for q in range(W):
+                    B[i, k, q] -= L[i, j, q] * B[j, k, q]
+            for q in range(W):
+                B[i, k, q] /= L[i, i, q]
+    for k in range(m):
+        for i in range(m):
+            for j in range(i):
+                for q in range(W):
+                    B[k, i, q] -= L[i, j, q] * B[k, j, q]
+            for q in range(W):
+                B[k, i, q] /= L[i, i, q]
+
+
+@kernel(fastmath=_FAST)
+def _jacobi(B, V, m, co, si):
+    """Cyclic Jacobi on (m, m, W) symmetric matrices, in place; V accumulates the rotations."""
+    for i in range(m):
+        for j in range(m):
+            for q in range(W):
+                V[i, j, q] = 1.0 if i == j else 0.0
+    for _ in range(20):
+        off, size = 0.0, 1e-300
+        for i in range(m):
+            for q in range(W):
+                size = max(size, abs(B[i, i, q]) if B[i, i, q] < 0.5 * _HUGE else 0.0)
+            for j in range(i):
+                for q in range(W):
+                    off = max(off, abs(B[i, j, q]))
+        if off < 1e-14 * size:
+            break
+        for i in range(m - 1):
+            for j in range(i + 1, m):
+                for q in range(W):
+                    d, o = B[j, j, q] - B[i, i, q], 2 * B[j, i, q]
+                    t = (o if d >= 0 else -o) / (abs(d) + np.sqrt(d * d + o * o) + 1e-300)
+                    co[q] = 1 / np.sqrt(1 + t * t)
+                    si[q] = t * co[q]
+                for k in range(m):
+                    for q in range(W):
+                        u, v = B[k, i, q], B[k, j, q]
+                        B[k, i, q], B[k, j, q] = co[q] * u - si[q] * v, si[q] * u + co[q] * v
+                for k in range(m):
+                    for q in range(W):
+                        u, v = B[i, k, q], B[j, k, q]
+                        B[i, k, q], B[j, k, q] = co[q] * u - si[q] * v, si[q] * u + co[q] * v
+                        u, v = V[k, i, q], V[k, j, q]
+                        V[k, i, q], V[k, j, q] = co[q] * u - si[q] * v, si[q] * u + co[q] * v
+
+
+@kernel(fastmath=_FAST)
+def _ritz_values(S, A, Q, m, k, L, f, B, V, C, theta, residual, error, co, si):
+    """The k lowest Ritz pairs of every lane: theta, residual (k, W), coefficients C (k, m, W).
+
+    error (W): estimate for the two lowest, the residual or residual²/gap of a cluster that holds them.
+    """
+    _reduce(S, A, m, L, f, B)
+    _jacobi(B, V, m, co, si)
+    for c in range(m):  # coefficients in the given vectors: f L⁻ᵀ V
+        for i in range(m - 1, -1, -1):
+            for j in range(i + 1, m):
+                for q in range(W):
+                    V[i, c, q] -= L[j, i, q] * V[j, c, q]
+            for q in range(W):
+                V[i, c, q] /= L[i, i, q]
+    order = np.empty(m, np.int64)
+    for q in range(W):
+        for i in range(m):
+            j = i
+            while j > 0 and B[order[j - 1], order[j - 1], q] > B[i, i, q]:
+                order[j] = order[j - 1]
+                j -= 1
+            order[j] = i
+        for c in range(k):
+            theta[c, q] = B[order[c], order[c], q]
+            for i in range(m):
+                C[c, i, q] = V[i, order[c], q] * f[i, q]
+    for c in range(k):
+        for q in range(W):
+            residual[c, q] = -theta[c, q] * theta[c, q]
+        for i in range(m):
+            for j in range(i + 1):
+                w = 1.0 if i == j else 2.0
+                for q in range(W):
+                    residual[c, q] += w * C[c, i, q] * C[c, j, q] * Q[i, j, q]
+        for q in range(W):
+            residual[c, q] = np.sqrt(max(residual[c, q], 0.0))
+    for q in range(W):
+        error[q] = 0.0
+        for level in range(2):
+            best = residual[level, q]
+            total = 0.0
+            for c in range(k - 1):
+                total += residual[c, q] ** 2
+                gap = theta[c + 1, q] - theta[c, q] - residual[c + 1, q]
+                if c >= level and gap > 0 and theta[c + 1, q] < 0.5 * _HUGE:
+                    best = min(best, total / gap)
+            error[q] = max(error[q], best)
+
+
+@kernel(fastmath=_FAST)
+def _combine(X, m, k, keep_old, C, c4, T):
+    """X[:k] ← C X[:m] (K ≤ k ≤ m); with keep_old the old X[:K] moves to X[k:k+K]."""
+    for c in range(k):
+        for i in range(m):
+            for j in range(8):
+                for q in range(W):
+                    c4[c, i, j * W + q] = f4(C[c, i, q])
+    for row in range(X.shape[1]):
+        for c in range(k):
+            t, x, g = T[c], X[0, row], c4[c, 0]
+            for q in range(ROW):
+                t[q] = g[q] * x[q]
+            for i in range(1, m):
+                x, g = X[i, row], c4[c, i]
+                for q in range(ROW):
+                    t[q] += g[q] * x[q]
+        if keep_old:
+            for c in range(K):
+                x, old = X[c, row], X[k + c, row]
+                for q in range(ROW):
+                    old[q] = x[q]
+        for c in range(k):
+            t, x = T[c], X[c, row]
+            for q in range(ROW):
+                x[q] = t[q]
+
+
+class _Group:
+    """W problems with their work arrays; one Rayleigh-Ritz step and one filter step on all of them."""
+
+    def __init__(self, D):
+        N = D.shape[1]
+        self.n = N.bit_length() - 1
+        self.D = np.ascontiguousarray(D.T)  # (2^n, W)
+        self.X = np.empty((_SIZE, N // 8, ROW), f4)
+        self.y, self.z, self.d = np.empty((3, N // 8, ROW), f4)
+        self.zero = np.zeros((N // 8, ROW), f4)
+        self.XD, self.HD, self.flips = np.empty((_SIZE, ROW)), np.empty((_SIZE, ROW)), np.empty(ROW)
+        self.S, self.A, self.Q, self.L, self.B, self.V, self.C = np.empty((7, _SIZE, _SIZE, W))
+        self.f, self.theta, self.residual = np.empty((3, _SIZE, W))
+        self.c4, self.T = np.empty((_SIZE, _SIZE, ROW), f4), np.empty((_SIZE, ROW), f4)
+        self.error, self.co, self.si = np.empty((3, W))
+        low = np.argpartition(self.D, LOW, axis=0)[:LOW]
+        self.classical = low, np.arange(W)
+        self.top = self.D.max(0)
+
+    def start(self):
+        """Starting basis: |+…+⟩, every single flip of it, the lowest classical states.  Returns its size."""
+        n, X = self.n, self.X.reshape(_SIZE, -1, W)
+        X[0] = 1
+        X[1 : n + 1] = (1 - 2 * ((np.arange(X.shape[1]) >> np.arange(n)[:, None]) & 1))[:, :, None]
+        X[n + 1 : n + 1 + LOW] = 0
+        low, lane = self.classical
+        for c in range(LOW):
+            X[n + 1 + c, low[c], lane] = 1
+        return n + 1 + LOW
+
+    def ritz(self, m, k, a, b, keep_old):
+        """Rayleigh-Ritz in the span of X[:m]; the k lowest go to X[:k]."""
+        D = self.D.reshape(-1, ROW)
+        _grams(self.X, m, D, a, b, self.n, self.XD, self.HD, self.flips, self.S, self.A, self.Q)
+        work = self.L, self.f, self.B, self.V, self.C, self.theta, self.residual, self.error, self.co, self.si
+        _ritz_values(self.S, self.A, self.Q, m, k, *work)
+        _combine(self.X, m, k, keep_old, self.C, self.c4, self.T)
+
+    def freshen(self, k, direction):
+        """Add a random direction (2^n) and the lowest classical states to the guard vector X[k-1]."""
+        guard = self.X[k - 1].reshape(-1, W)
+        guard += direction[:, None]
+        guard[self.classical] += f4(0.2)
+
+    def filter(self, k, a, b, tolerance, degree_max):
+        """Damp everything above the block; the degree is what the worst lane needs to reach the tolerance."""
+        theta = self.theta
+        top = abs(a) * self.n + b * self.top
+        cut = np.where(theta[k - 1] < 0.5 * _HUGE, theta[k - 1], theta[k - 2])
+        half, centre = (top - cut) / 2 + 1e-9, (top + cut) / 2
+        rate = np.arccosh(np.maximum((centre - theta[1]) / half, 1.0005))
+        degree = (1.3 * np.log(np.maximum(4 * self.error / tolerance, 1)) / (2 * rate)).max()
+        np.multiply(self.D, 2 * b / half, out=self.d.reshape(-1, W), casting="same_kind")
+        self.d.reshape(-1, W)[:] -= (2 * centre / half).astype(f4)
+        flip = np.tile((2 * a / half).astype(f4), 8)
+        _filter(self.X, k, self.y, self.z, self.zero, self.d, flip, self.n, int(np.clip(degree, 4, degree_max)))
+
+    def block_size(self, k):
+        """Smallest block, at least K and at most k, that ends well above the second level in every lane."""
+        theta = self.theta
+        wide = (theta[K - 1 : k] - theta[1] > SPAN * (theta[1] - theta[0])) & (theta[K - 1 : k] < 0.5 * _HUGE)
+        fits = np.flatnonzero(wide.all(1))
+        return K + int(fits[0]) if fits.size else k
+
+
+def lowest_two(D, a, b, *, sweeps=6, degree_max=24):
+    """Two lowest levels of H = b·diag(D) - a·Σσx: D (B, 2^n), a, b (S,) → (B, S, 2); NaN where not converged.
+
+    a must be positive or zero.  B at most W: one group of lanes, the unit of parallel work.
+    """
+    B, N = D.shape
+    D = D[np.minimum(np.arange(W), B - 1)]  # a short group repeats its last problem
+    centre = D.mean(1)
+    D = D - centre[:, None]
+    n = N.bit_length() - 1
+    tolerance = TOLERANCE * (a * n + np.abs(b) * np.abs(D).max())
+    noise = (np.random.default_rng(0).standard_normal(N) * 0.5 / np.sqrt(N)).astype(f4)
+    E = np.empty((W, a.size, 2))
+    group = _Group(D)
+    m = group.start()
+    k, keep_old = n + 2, False
+    for i in range(a.size):
+        if a[i] == 0:
+            E[:, i] = b[i] * np.partition(D, 1, axis=1)[:, :2]
+            continue
+        if b[i] == 0:
+            E[:, i] = -n * a[i], (2 - n) * a[i]
+            continue
+        group.ritz(m, k, a[i], b[i], keep_old)
+        group.freshen(k, noise[np.arange(N) ^ (2654435761 * (i + 1) & (N - 1))])
+        for _ in range(sweeps):
+            group.filter(k, a[i], b[i], tolerance[i], degree_max)
+            group.ritz(k, k, a[i], b[i], False)
+            if (group.error < tolerance[i]).all():
+                break
+        E[:, i] = np.where(group.error < tolerance[i], group.theta[:2], np.nan).T
+        m = k + K if keep_old else k
+        k, keep_old = group.block_size(k), True
+    return E[:B] + b[None, :, None] * centre[:B, None, None]
