@@ -53,9 +53,11 @@ def _packages():
     except importlib.metadata.PackageNotFoundError:
         return {"packages": "qtwin itself is not installed: make lab, or pip install -e '.[lab]'"}
     rows = {"core": [], "lab": [], "dev": []}
-    for line in required:
+    for line in sorted(required, key=lambda line: "'dev'" in line):
         extra = re.search(r"extra == ['\"](\w+)['\"]", line)
-        rows[extra[1] if extra else "core"].append(re.match(r"[\w.-]+", line)[0])
+        name = re.match(r"[\w.-]+", line)[0]
+        if name not in rows["lab"]:  # dev is lab and more
+            rows[extra[1] if extra else "core"].append(name)
     return {group: _versions(group, names) for group, names in rows.items()}
 
 

@@ -63,29 +63,29 @@ def copies(source=None, target=None):
     for path in sorted(p for p in source.rglob("*") if p.is_file() and not _hidden(p.relative_to(source))):
         name = path.relative_to(source).as_posix()
         content = student_version(path.read_bytes()) if name.startswith("exercises/") else path.read_bytes()
-        said = _lay(target / name, content, manifest.get(name, {}))
-        manifest[name] = {"file": _hash(content), "cells": _cells(content)}
+        said, manifest[name] = _lay(target / name, content, manifest.get(name, {}))
         if said:
             print(f"{target.name}/{name} {said}")
     manifest_file.write_text(json.dumps(manifest, indent=1))
 
 
 def _lay(copy, content, known):
-    """Bring one copy up to date with ``content``, given what was laid before; the news, or None."""
+    """Bring one copy up to date with ``content``, given what was laid before: the news or None, and what lies now."""
+    new = {"file": _hash(content), "cells": _cells(content)}
     if not copy.exists():
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes(content)
-        return "is new"
-    if known.get("file") == _hash(content):
-        return None
-    if _cells(copy.read_bytes()) in (known.get("cells"), _cells(content)):
+        return "is new", new
+    if known.get("file") == new["file"]:
+        return None, new
+    if _cells(copy.read_bytes()) in (known.get("cells"), new["cells"]):
         copy.write_bytes(content)
-        return "was updated"
+        return "was updated", new
     beside = copy.with_suffix(f".new{copy.suffix}")
-    if beside.exists() and _cells(beside.read_bytes()) != known.get("cells"):
-        return f"changed upstream; it and {beside.name} have your edits and stay: rename that one to get the new lesson"
+    if beside.exists() and _cells(beside.read_bytes()) not in (known.get("cells"), new["cells"]):
+        return f"changed upstream; {beside.name} has edits of yours too: rename it to get the new version", known
     beside.write_bytes(content)
-    return f"has your edits and stays; the new version is beside it: {beside.name}"
+    return f"has your edits and stays; the new version is beside it: {beside.name}", new
 
 
 def _hidden(relative):

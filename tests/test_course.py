@@ -1,0 +1,253 @@
+"""Working copies, lesson cards, warm kernels, doctor, and the environment's own messages."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from qtwin import _doctor, _install, course
+from qtwin.__main__ import COMMANDS, main
+
+
+def notebook(*sources, outputs=(), metadata=None):
+    cells = [
+        {"cell_type": "code", "source": text, "metadata": {}, "execution_count": None, "outputs": list(outputs)}
+        for text in sources
+    ]
+    return json.dumps({"cells": cells, "metadata": metadata or {}, "nbformat": 4, "nbformat_minor": 5})
+
+
+@pytest.fixture
+def folders(tmp_path):
+    source = tmp_path / "notebooks"
+    (source / "exercises").mkdir(parents=True)
+    (source / "00_start.ipynb").write_text(notebook("1"))
+    (source / ".ipynb_checkpoints").mkdir()
+    (source / ".ipynb_checkpoints" / "00_start.ipynb").write_text("no")
+    return source, tmp_path / "work"
+
+
+def lay(folders, capsys):
+    course.copies(*folders)
+    return capsys.readouterr().out.splitlines()
+
+
+def test_first_copies(folders, capsys):
+    source, work = folders
+    (source / "images").mkdir()
+    (source / "images" / "a.png").write_bytes(b"\x89PNG")
+    assert lay(folders, capsys) == ["work/00_start.ipynb is new", "work/images/a.png is new"]
+    assert (work / "00_start.ipynb").read_text() == notebook("1")
+    assert sorted(p.name for p in work.rglob("*") if p.is_file()) == [".copies.json", "00_start.ipynb", "a.png"]
+    assert lay(folders, capsys) == []
+
+
+def test_untouched_copy_is_replaced(folders, capsys):
+    source, work = folders
+    lay(folders, capsys)
+    (source / "00_start.ipynb").write_text(notebook("2"))
+    assert lay(folders, capsys) == ["work/00_start.ipynb was updated"]
+    assert (work / "00_start.ipynb").read_text() == notebook("2")
+
+
+def test_a_copy_that_was_only_run_counts_as_untouched(folders, capsys):
+    source, work = folders
+    lay(folders, capsys)
+    (work / "00_start.ipynb").write_text(notebook("1", outputs=[{"output_type": "stream", "text": "x"}]))
+    assert lay(folders, capsys) == []
+    (source / "00_start.ipynb").write_text(notebook("2"))
+    assert lay(folders, capsys) == ["work/00_start.ipynb was updated"]
+
+
+def test_edited_copy_is_kept_and_the_new_one_laid_beside(folders, capsys):
+    source, work = folders
+    lay(folders, capsys)
+    (work / "00_start.ipynb").write_text(notebook("1", "mine"))
+    assert lay(folders, capsys) == []  # nothing changed upstream
+    (source / "00_start.ipynb").write_text(notebook("2"))
+    [line] = lay(folders, capsys)
+    assert "edits" in line and "00_start.new.ipynb" in line
+    assert (work / "00_start.ipynb").read_text() == notebook("1", "mine")
+    assert (work / "00_start.new.ipynb").read_text() == notebook("2")
+    assert lay(folders, capsys) == []  # said once
+    (source / "00_start.ipynb").write_text(notebook("3"))
+    assert len(lay(folders, capsys)) == 1
+    assert (work / "00_start.new.ipynb").read_text() == notebook("3")  # nobody touched it
+
+
+def test_an_edited_new_copy_is_never_lost(folders, capsys):
+    source, work = folders
+    lay(folders, capsys)
+    (work / "00_start.ipynb").write_text(notebook("1", "mine"))
+    (source / "00_start.ipynb").write_text(notebook("2"))
+    lay(folders, capsys)
+    (work / "00_start.new.ipynb").write_text(notebook("2", "mine too"))
+    (source / "00_start.ipynb").write_text(notebook("3"))
+    [line] = lay(folders, capsys)
+    assert "rename" in line
+    assert (work / "00_start.new.ipynb").read_text() == notebook("2", "mine too")
+    (work / "00_start.new.ipynb").rename(work / "mine.ipynb")
+    assert "beside" in lay(folders, capsys)[0]  # and after the renaming the new lesson comes
+    assert (work / "00_start.new.ipynb").read_text() == notebook("3")
+
+
+def test_edits_survive_a_lost_manifest_and_broken_json(folders, capsys):
+    source, work = folders
+    lay(folders, capsys)
+    (work / "00_start.ipynb").write_text("not json")
+    (work / ".copies.json").unlink()
+    assert "beside" in lay(folders, capsys)[0]
+    assert (work / "00_start.ipynb").read_text() == "not json"
+
+
+def test_adopting_the_new_version_makes_it_the_copy(folders, capsys):
+    source, work = folders
+    lay(folders, capsys)
+    (work / "00_start.ipynb").write_text(notebook("mine"))
+    (source / "00_start.ipynb").write_text(notebook("2"))
+    lay(folders, capsys)
+    (work / "00_start.new.ipynb").replace(work / "00_start.ipynb")
+    (source / "00_start.ipynb").write_text(notebook("3"))
+    assert lay(folders, capsys) == ["work/00_start.ipynb was updated"]
+
+
+def test_copies_of_exercises_have_no_solution(folders, capsys):
+    source, work = folders
+    text = "def f(x):\n    ### BEGIN SOLUTION\n    return 2 * x\n    ### END SOLUTION\n\nf(3)"
+    (source / "exercises" / "00_start.ipynb").write_text(
+        notebook(text, outputs=[{"output_type": "stream", "text": "6"}])
+    )
+    lay(folders, capsys)
+    [cell] = json.loads((work / "exercises" / "00_start.ipynb").read_text())["cells"]
+    assert "".join(cell["source"]) == f"def f(x):\n    {course.STUB}\n\nf(3)"
+    assert cell["outputs"] == []
+
+
+def test_copies_need_a_clone(tmp_path):
+    with pytest.raises(FileNotFoundError, match="clone"):
+        course.copies(tmp_path / "nothing", tmp_path / "work")
+
+
+def test_card(tmp_path):
+    path = tmp_path / "a.ipynb"
+    path.write_text(
+        notebook(metadata={"qtwin": {"minutes": 1.5, "peak_mb": 300, "prerequisites": ["00_start"], "seed": 3}})
+    )
+    card = course.card(path)
+    assert card == course.Card(1.5, 300, ("00_start",), 3)
+    assert card.line.startswith(course.CARD_START) and "1.5 min" in card.line and "300 MB" in card.line
+    path.write_text(notebook(metadata={"qtwin": {"minutes": 1.5}}))
+    with pytest.raises(ValueError, match="expected metadata qtwin.*benchmarks.notebooks"):
+        course.card(path)
+
+
+def test_warm_compiles_every_kernel():
+    code = """
+import sys
+from numba.core.dispatcher import Dispatcher
+from qtwin import course
+course.warm()
+modules = [vars(module) for name, module in list(sys.modules.items()) if name.startswith("qtwin")]
+kernels = {k for names in modules for k in names.values() if isinstance(k, Dispatcher)}
+print(len(kernels), *(k.py_func.__qualname__ for k in kernels if not k.signatures))
+"""
+    words = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert int(words[0]) > 0
+    assert words[1:] == []
+
+
+def test_doctor_says_what_is_here_and_what_is_missing(monkeypatch, capsys):
+    monkeypatch.setattr(_doctor.shutil, "which", lambda name: None)
+    monkeypatch.setattr(_doctor, "MAC_CHROME", _doctor.Path("nowhere"))
+    lines = ["numpy>=2", "nonesuch>=1; extra == 'lab'", "pytest; extra == 'dev'", "nonesuch>=1; extra == 'dev'"]
+    monkeypatch.setattr(_doctor.importlib.metadata, "requires", lambda name: lines)
+    course.doctor()
+    out = capsys.readouterr().out
+    rows = {line.split("  ")[0].strip(): line for line in out.splitlines()}
+    assert "numpy 2" in rows["core"] and "missing" not in rows["core"]
+    assert "missing: nonesuch: pip install 'qtwin[lab]'" in rows["lab"]
+    assert "pytest" in rows["dev"] and "missing" not in rows["dev"]  # said once, under lab
+    assert "apt install chromium" in rows["browser"]
+    assert "GB free" in rows["memory"] and "usable" in rows["cores"]
+
+
+def test_doctor_never_prints_the_token(monkeypatch, capsys):
+    monkeypatch.setenv("DWAVE_API_TOKEN", "DEV-secret")
+    course.doctor()
+    out = capsys.readouterr().out
+    assert "secret" not in out and "found" in out
+
+
+@pytest.mark.parametrize("name", ["chromium", "chromium-browser", "google-chrome"])
+def test_browser_is_looked_for_on_the_path(monkeypatch, tmp_path, name):
+    (tmp_path / name).write_text("")
+    (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert course.find_browser() == str(tmp_path / name)
+
+
+def test_browser_on_a_mac(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(_doctor.sys, "platform", "darwin")
+    monkeypatch.setattr(_doctor, "MAC_CHROME", tmp_path / "Google Chrome")
+    assert course.find_browser() is None
+    (tmp_path / "Google Chrome").write_text("")
+    assert course.find_browser() == str(tmp_path / "Google Chrome")
+
+
+@pytest.mark.parametrize(("ci", "status"), [("true", 1), ("", 0)])
+def test_no_browser_is_said_and_fails_only_in_ci(monkeypatch, capsys, ci, status):
+    monkeypatch.setenv("CI", ci)
+    monkeypatch.setattr(_doctor, "find_browser", lambda: None)
+    monkeypatch.setattr(_install.subprocess, "run", lambda *a, **k: None)  # no apt-get from a test
+    monkeypatch.setattr(_install, "_pytest", lambda *words: pytest.fail("browser tests without a browser"))
+    assert _install._browser_tests([]) == status
+    assert "did not run" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("platform", "flags", "have", "said"), [
+    ("linux", "", False, True),
+    ("linux", "--extra-index-url x", False, False),
+    ("linux", "", True, False),
+    ("darwin", "", False, False),
+])  # fmt: skip
+def test_cuda_is_announced_before_it_is_downloaded(monkeypatch, capsys, tmp_path, platform, flags, have, said):
+    pinned = next(
+        line for line in (_install.ROOT / "constraints.txt").read_text().split() if line.startswith("torch==")
+    )
+    if have:
+        (tmp_path / f"lib/python3.11/site-packages/{pinned.replace('==', '-')}+cpu.dist-info").mkdir(parents=True)
+    monkeypatch.setattr(_install, "VENV", tmp_path)
+    monkeypatch.setattr(_install.sys, "platform", platform)
+    monkeypatch.setenv("PIP_FLAGS", flags)
+    _install._torch_notice()
+    out = capsys.readouterr().out
+    assert ('make lab PIP_FLAGS="--extra-index-url' in out and "GB" in out) == said == bool(out)
+
+
+def test_missing_venv_module_is_one_line(monkeypatch):
+    monkeypatch.setattr(_install.importlib.util, "find_spec", lambda name: None if name == "ensurepip" else 1)
+    with pytest.raises(SystemExit, match=r"^Python's ensurepip module is missing: .*apt install python3\.\d+-venv$"):
+        _install._make_venv()
+
+
+def test_install_outside_a_clone_is_one_line(monkeypatch, tmp_path):
+    monkeypatch.setattr(_install, "ROOT", tmp_path)
+    with pytest.raises(SystemExit, match="clone"):
+        _install.install("lab")
+
+
+def test_old_python_and_unknown_commands_are_one_line(monkeypatch):
+    monkeypatch.setattr(sys, "version_info", (3, 9, 1))
+    assert main(["lab"]) == (
+        "qtwin needs Python 3.11 or newer, this is 3.9: get one from python.org or your system's packages"
+    )
+    monkeypatch.undo()
+    assert all(command in main(["nonsense"]) for command in COMMANDS)
+
+
+def test_a_failed_step_is_named(monkeypatch):
+    monkeypatch.setattr(_install, "_call", lambda *words: 3)
+    with pytest.raises(SystemExit, match="`-m qtwin warm` failed with exit status 3"):
+        _install._run("-m", "qtwin", "warm")
