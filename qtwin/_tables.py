@@ -47,7 +47,7 @@ def _csv_rows(path):
 
 
 def _xlsx_rows(path):
-    """Rows of the sheet whose title speaks of the standard anneal, or of the first sheet."""
+    """Rows of the sheet titled as the standard-anneal schedule, else as a schedule, else of the first sheet."""
     try:
         from openpyxl import load_workbook
     except ImportError:
@@ -56,5 +56,5 @@ def _xlsx_rows(path):
             "or save the sheet 'Standard-Annealing Schedule' as CSV and read that"
         ) from None
     sheets = load_workbook(path, data_only=True).worksheets
-    sheet = next((sheet for sheet in sheets if "standard" in sheet.title.lower()), sheets[0])
-    return sheet.iter_rows(values_only=True)
+    titled = [sheet for word in ("standard", "schedule", "") for sheet in sheets if word in sheet.title.lower()]
+    return titled[0].iter_rows(values_only=True)

@@ -200,15 +200,18 @@ def test_read_csv_refusals(tmp_path, text, words):
         AnnealingFunctions.read(path)
 
 
-def test_read_xlsx(tmp_path):
+@pytest.mark.parametrize("title", ["Standard-Annealing Schedule", "processor-annealing-schedule"])
+def test_read_xlsx(tmp_path, title):
     openpyxl = pytest.importorskip("openpyxl")
     book = openpyxl.Workbook()
     book.active.title = "About"
-    fast, standard = book.create_sheet("Fast-Annealing Schedule"), book.create_sheet("Standard-Annealing Schedule")
-    for row in (["C (normalized)", "A(s) (GHz)", "B(s) (GHz)"], [0, 5, 1], [1, 0, 6]):
-        fast.append(row)
-    for row in (["s", "A(s) (GHz)", "B(s) (GHz)", "C (normalized)"], [0, 9.5, 0.25, 0], [0.5, 1, 2, 0.5], [1, 0, 8, 1]):
-        standard.append(row)
+    if "Standard" in title:
+        fast = book.create_sheet("Fast-Annealing Schedule")
+        for row in (["C (normalized)", "A(s) (GHz)", "B(s) (GHz)"], [0, 5, 1], [1, 0, 6]):
+            fast.append(row)
+    sheet = book.create_sheet(title)
+    for row in (["s", "A(s) (GHz)", "B(s) (GHz)", "C"], [0, 9.5, 0.25, 0], [0.5, 1, 2, 0.5], [1, 0, 8, 1]):
+        sheet.append(row)
     book.save(tmp_path / "solver.xlsx")
     functions = AnnealingFunctions.read(tmp_path / "solver.xlsx")
     assert functions.A([0, 0.5, 1]).tolist() == [9.5, 1, 0] and functions.B([0, 0.5, 1]).tolist() == [0.25, 2, 8]
