@@ -4,7 +4,7 @@
 
 A Gray code visits all 2^n states so that one spin flips at each step: the energy changes by
 -2 σ_i f_i with the local field f_i = h_i + Σ_j J_ij σ_j, and updating the n local fields is one
-row of J.  2^n·n additions, memory for the k lowest states only; about half a second at n = 24.
+row of J.  2^n·n additions, memory for the k lowest states only; about a second at n = 24.
 
 The walk adds integers: h and J are counted in a decimal unit, at most 1e-14 of the largest of them.
 So nothing drifts over 2^24 steps, sums that are equal in decimals tie exactly, and energies are
