@@ -16,19 +16,8 @@ PACKAGE = Path(qtwin.__file__).parent
 SUBMODULES = [
     module.name for module in pkgutil.walk_packages(qtwin.__path__, "qtwin.") if "__main__" not in module.name
 ]
-HEAVY = {
-    "torch",
-    "qutip",
-    "dimod",
-    "dwave",
-    "plotly",
-    "numba",
-    "ipywidgets",
-    "anywidget",
-    "matplotlib",
-    "scipy",
-    "IPython",
-}
+EXTRAS = {"torch", "qutip", "dwave", "plotly", "ipywidgets", "anywidget", "matplotlib", "IPython"}
+HEAVY = EXTRAS | {"dimod", "numba", "scipy"}
 
 # What a public module may use of ours, itself or through private modules.
 PHYSICS = {"ising", "schedule", "instances", "hamiltonian", "classical"}
@@ -63,7 +52,7 @@ def test_import_is_light():
 @pytest.mark.parametrize("module", ["ising", "schedule", "annealers", "bath", "exact"])
 def test_core_modules_need_no_extra(module):
     loaded = run(f"import sys, qtwin.{module}; print(*{{name.split('.')[0] for name in sys.modules}})")
-    assert {"torch", "qutip", "dwave", "plotly", "ipywidgets", "matplotlib", "IPython"}.isdisjoint(loaded)
+    assert EXTRAS.isdisjoint(loaded)
 
 
 def test_names_after_every_submodule_is_imported():
