@@ -61,7 +61,7 @@ def measure(path):
         timeout=600,
         kernel_name="python3",
         resources={"metadata": {"path": str(path.parent)}},
-        on_cell_complete=after_cell,
+        on_cell_executed=after_cell,
     )
     watch.start()
     start = time.perf_counter()
