@@ -107,7 +107,8 @@ class Driven:
         f = self.functions
         slope = TWO_PI * self.bath.energy_factor / 2 * (f.dB(s) - f.B(s) * f.dA(s) / f.A(s))
         coupling = slope[:, None] * np.einsum("gxm,gx->gm", states, self.energies * states[:, :, 0])
-        return (coupling[:, 1:] ** 2 / np.maximum(levels[:, 1:], 1e-9) ** 4).sum(1)
+        gaps = np.maximum(levels[:, 1:] - levels[:, :1], 1e-9)
+        return (coupling[:, 1:] ** 2 / gaps**4).sum(1)
 
     def _with_crossings(self, s, drive, lowest):
         """The drive, and where the ground state changes its nature between two cells that at the gap's

@@ -1,0 +1,341 @@
+"""The bath against closed forms, plain numpy, scipy's expm, Gibbs states and qutip's brmesolve."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from oracle_bath import bloch_redfield, closed_anneal, gibbs, hamiltonian
+from scipy.integrate import quad
+from scipy.linalg import expm
+
+from qtwin import AnnealingFunctions, AnnealSchedule, IsingModel, instances
+from qtwin._populations import positive_step
+from qtwin._rates import Driven
+from qtwin.bath import Bath, RateTable
+
+FUNCTIONS = AnnealingFunctions.dwave("Advantage_system7.1")
+OHMIC = Bath(width_ghz=0)
+
+
+def hardware_scale(model):
+    factor = max(np.abs(model.h).max() / 4, np.abs(model.J).max())
+    return IsingModel(model.h / factor, model.J / factor)
+
+
+def qubo(n, seed):
+    return hardware_scale(instances.qubo(n, rng=seed))
+
+
+def ground(model, table, schedule):
+    return table.probabilities(table.evolve(schedule))[model.ground_states()].sum()
+
+
+# ---- γ(ω)
+
+
+@pytest.mark.parametrize("bath", [Bath(), OHMIC, Bath(kappa=1e-4, T_mK=30, width_ghz=1.0)])
+def test_gamma_keeps_detailed_balance(bath):
+    omega = np.geomspace(1e-3, 60, 200)
+    ratio = bath.gamma(-omega) / bath.gamma(omega)
+    np.testing.assert_allclose(ratio, np.exp(-omega / (2 * np.pi * 0.0208366 * bath.T_mK)), rtol=1e-10)
+
+
+def test_ohmic_rate_is_the_formula():
+    omega = np.array([-7.0, -0.3, 0.2, 5.0, 80.0])
+    kT = 2 * np.pi * 0.0208366 * 15
+    expected = 2 * np.pi * 1e-2 * omega * np.exp(-np.abs(omega) / (16 * np.pi)) / -np.expm1(-omega / kT)
+    np.testing.assert_allclose(OHMIC.gamma(omega), expected, rtol=1e-12)
+    assert OHMIC.gamma(0.0) == pytest.approx(2 * np.pi * 1e-2 * kT, rel=1e-12)
+    assert OHMIC.group_width / (2 * np.pi) == pytest.approx(0.0196, abs=1e-4)  # 20 MHz at the defaults
+
+
+@pytest.mark.parametrize("kappa", [1e-2, 1e-4])
+@pytest.mark.parametrize("omega", [-0.7, 0.02, 0.3, 3.0, 40.0])
+def test_broadened_rate_is_the_integral(kappa, omega):
+    bath = Bath(kappa=kappa)
+    W, narrow = 2 * np.pi * bath.width_ghz, 2 * bath.group_width
+    centre = omega - W**2 / (2 * bath.kT)
+
+    def integrand(angle):  # ω' = Γ0 tan(angle) takes the Lorentzian out
+        x = narrow * np.tan(angle)
+        return np.exp(-(((x - centre) / W) ** 2) / 2) / (W * np.sqrt(2 * np.pi)) * bath.ohmic(x) / narrow
+
+    lines = [np.arctan(x / narrow) for x in (centre - 9 * W, centre - W, centre, centre + W, centre + 9 * W)]
+    inner = sorted({*lines, 0.0})
+    integral = sum(quad(integrand, a, b, limit=400)[0] for a, b in zip(inner, inner[1:], strict=False))
+    assert float(bath.gamma(omega)) == pytest.approx(omega**2 * integral, rel=2e-4)
+
+
+# ---- rates and groups
+
+
+def test_rates_are_the_master_equation():
+    model, s = qubo(3, 1), 0.37
+    levels, states = np.linalg.eigh(2 * np.pi * hamiltonian(model, FUNCTIONS, s))
+    W = np.zeros((8, 8))
+    for m in range(8):
+        for n in range(8):
+            if m != n:
+                flips = [((1 - 2 * ((np.arange(8) >> i) & 1)) * states[:, m]) @ states[:, n] for i in range(3)]
+                W[m, n] = OHMIC.gamma(levels[n] - levels[m]) * np.square(flips).sum()
+    W -= np.diag(W.sum(0))
+    rates = RateTable(model, FUNCTIONS, OHMIC, cells=4).rates_at(s)
+    assert rates.count[0] == 8
+    np.testing.assert_allclose(rates.rates[0], W, rtol=1e-8, atol=1e-14)
+
+
+@pytest.mark.parametrize("bath", [Bath(), OHMIC])
+def test_rates_between_groups_keep_detailed_balance(bath):
+    rates = RateTable(instances.chain(4, rng=3), FUNCTIONS, bath, cells=40).cells
+    flows = rates.rates * rates.root[:, None, :] ** 2
+    off = ~np.eye(16, dtype=bool)
+    np.testing.assert_allclose(flows[:, off], flows.transpose(0, 2, 1)[:, off], rtol=1e-7, atol=1e-25)
+    np.testing.assert_allclose(rates.rates.sum(1), 0, atol=1e-12 * np.abs(rates.rates).max())
+
+
+@pytest.mark.parametrize("h", [0.0, 0.25])
+def test_degenerate_levels_do_not_depend_on_the_basis(h, monkeypatch):
+    """Any rotation of the eigenvectors within a degenerate level leaves the answer."""
+    J = np.triu(np.full((4, 4), -0.5), 1)  # fully symmetric: many degenerate levels
+    model = IsingModel(np.full(4, h), J)
+    schedule = AnnealSchedule.quench(4, 0.4)
+    plain = RateTable(model, FUNCTIONS, cells=64)
+    assert plain.cells.count.max() < 16
+    expected = plain.probabilities(plain.evolve(schedule))
+    rng, eigen = np.random.default_rng(0), Driven.eigen
+
+    def rotated(self, s):
+        levels, states = eigen(self, s)
+        for g, row in enumerate(levels):
+            for same in np.split(np.arange(16), np.flatnonzero(np.diff(row) > 1e-6) + 1):
+                turn = np.linalg.qr(rng.normal(size=(same.size, same.size)))[0]
+                states[g][:, same] = states[g][:, same] @ turn
+        return levels, states
+
+    monkeypatch.setattr(Driven, "eigen", rotated)
+    turned = RateTable(model, FUNCTIONS, cells=64)
+    np.testing.assert_allclose(turned.probabilities(turned.evolve(schedule)), expected, atol=1e-9)
+
+
+def test_levels_within_the_width_share_by_gibbs_weights():
+    """One spin where √(A² + B²h²) is 10 MHz: one group, whatever was there before."""
+    s = 0.62  # A = 14 MHz
+    table = RateTable(IsingModel([0.0], [[0.0]]), FUNCTIONS)
+    assert FUNCTIONS.A(s) < 0.0196
+    populations = table.rates_at(s).evolve(np.array([0.0, 1.0]), np.zeros(1, int), np.ones(1))
+    np.testing.assert_allclose(populations, gibbs(table.model, FUNCTIONS, s, 15), rtol=1e-9)
+
+
+# ---- evolution
+
+
+@pytest.mark.parametrize(("n", "seed"), [(3, 0), (4, 1), (6, 0)])
+@pytest.mark.parametrize("s", [0.21, 0.4, 0.4501, 0.515])
+def test_long_pause_ends_in_the_gibbs_state(n, seed, s):
+    model = qubo(n, seed)
+    assert FUNCTIONS.A(s) > 0.1
+    table = RateTable(model, FUNCTIONS, cells=32)
+    rates = table.rates_at(s)
+    slowest_us = -1e-3 / rates.decay[0, rates.count[0] - 2]
+    populations = table.evolve(AnnealSchedule([[0, 0], [1, s], [1 + 25 * slowest_us, s]]))
+    np.testing.assert_allclose(populations, gibbs(model, FUNCTIONS, s, 15)[: table.K], atol=1e-6)
+
+
+def test_one_spin_relaxes_at_its_rate():
+    """Two levels: p_excited(t) = p_eq + (p_0 - p_eq) e^(-(γ(ω) + γ(-ω)) |⟨0|σz|1⟩|² t)."""
+    h, s, t_us = 0.3, 0.42, 0.05
+    A, B = FUNCTIONS.A(s), FUNCTIONS.B(s)
+    omega = 2 * np.pi * np.hypot(A, B * h)
+    element = A**2 / (A**2 + (B * h) ** 2)
+    bath = Bath()
+    up, down = bath.gamma(-omega) * element, bath.gamma(omega) * element
+    expected = up / (up + down) + (1 - up / (up + down)) * np.exp(-(up + down) * t_us * 1e3)
+    table = RateTable(IsingModel([h], [[0.0]]), FUNCTIONS, bath)
+    populations = table.evolve(AnnealSchedule([[0, s], [t_us, s]]), start=[0.0, 1.0])
+    assert populations[1] == pytest.approx(expected, rel=1e-6)
+
+
+def test_agrees_with_brmesolve():
+    """Full density matrix, N = 2, 100 ns: within 1 percentage point (300 ns: benchmarks/emulator.py)."""
+    model = IsingModel([0.1, -0.15], [[0, -1], [0, 0]])
+    table = RateTable(model, FUNCTIONS, OHMIC)
+    ours = table.probabilities(table.evolve(AnnealSchedule.linear(0.1)))
+    theirs = bloch_redfield(model, FUNCTIONS, OHMIC.gamma, OHMIC.kT, 100.0)
+    assert 0.5 < ours[model.ground_states()[0]] < 0.75  # far from 0 and 1
+    np.testing.assert_allclose(ours, theirs, atol=0.01)
+
+
+@pytest.mark.parametrize("seed", [2, 4])
+def test_sixteen_levels_are_enough_at_six_qubits(seed):
+    model, schedule = qubo(6, seed), AnnealSchedule.linear(20)
+    few, all_ = (ground(model, RateTable(model, FUNCTIONS, levels=K), schedule) for K in (16, 64))
+    assert 0.5 < all_ < 0.95
+    assert few == pytest.approx(all_, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [AnnealSchedule.linear(20), AnnealSchedule.pause(20, 0.6, 20), AnnealSchedule([[0, 0], [10, 0.5], [10.25, 1]])],
+)
+def test_cells_are_fine_enough(schedule):
+    model = qubo(4, 1)
+    coarse, fine = (ground(model, RateTable(model, FUNCTIONS, cells=c), schedule) for c in (256, 2048))
+    assert coarse == pytest.approx(fine, abs=2e-4)
+
+
+def test_an_anneal_is_the_product_of_its_parts():
+    table = RateTable(qubo(4, 1), FUNCTIONS)
+    edge = table.edges[100]
+    whole = table.evolve(AnnealSchedule([[0, 0], [10, 1]]))
+    first = table.evolve(AnnealSchedule([[0, 0], [10 * edge, edge]]))
+    second = table.evolve(AnnealSchedule([[10 * edge, edge], [10, 1]]), start=first)
+    np.testing.assert_allclose(second, whole, rtol=1e-10)
+
+
+def test_matches_expm_cell_by_cell_from_the_top():
+    """From the highest level, hundreds of kT up, where the symmetric form would lose its digits."""
+    model = IsingModel([4.0, -3.0, 2.5], [[0, 1, -2], [0, 0, 0.7], [0, 0, 0]])
+    table = RateTable(model, FUNCTIONS, OHMIC, cells=12)
+    start = np.eye(8)[7]
+    assert table.cells.root[11, 7] < 1e-20
+    cells, dwell = np.arange(11, 4, -1), np.full(7, 3.0)
+    expected = start
+    for g in cells:
+        expected = expm(table.cells.rates[g] * 3.0) @ expected
+    np.testing.assert_allclose(table.cells.evolve(start, cells, dwell), expected, atol=1e-9)
+
+
+def test_positive_step_is_expm():
+    rng = np.random.default_rng(5)
+    W = rng.uniform(0, 1, (6, 6)) * 10.0 ** rng.uniform(-6, 2, (6, 6))
+    W -= np.diag(W.sum(0))
+    p = rng.dirichlet(np.ones(6))
+    for dt in (0.0, 1e-3, 0.3, 40.0):
+        np.testing.assert_allclose(positive_step(W, dt, p), expm(W * dt) @ p, atol=1e-9)
+
+
+def test_populations_freeze_where_A_is_1_MHz():
+    model = qubo(4, 1)
+    table = RateTable(model, FUNCTIONS)
+    assert FUNCTIONS.A(table.s_end) == pytest.approx(1e-3, rel=1e-9)
+    short = table.evolve(AnnealSchedule([[0, 0], [10, table.s_end], [11, 1]]))
+    long = table.evolve(AnnealSchedule([[0, 0], [10, table.s_end], [1000, 1]]))
+    np.testing.assert_allclose(short, long, rtol=1e-12)
+    for x in (0, 5, 11):  # a reverse anneal that stays beyond s_end reads back its start
+        there = AnnealSchedule([[0, 1], [1, 0.9], [2, 1]])
+        back = table.probabilities(table.evolve(there, table.classical_start(x)))
+        assert back[x] > 0.999
+
+
+def test_reverse_anneal_forgets_its_start_when_deep():
+    model = qubo(4, 1)
+    table = RateTable(model, FUNCTIONS)
+    deep = AnnealSchedule.reverse(10, 0.25, 5)
+    ends = [table.probabilities(table.evolve(deep, table.classical_start(x))) for x in (0, 9, 15)]
+    np.testing.assert_allclose(ends[1:], ends[:1] * 2, atol=1e-9)
+    shallow = AnnealSchedule.reverse(10, 0.6)
+    kept = table.probabilities(table.evolve(shallow, table.classical_start(9)))
+    assert kept[9] > ends[0][9] + 0.05
+
+
+def test_energy_factor_and_problem_scale():
+    model, schedule = qubo(3, 2), AnnealSchedule.linear(5)
+
+    def anneal(m, functions, bath):
+        table = RateTable(m, functions, bath)
+        return table.probabilities(table.evolve(schedule))
+
+    factor = anneal(model, FUNCTIONS, Bath(energy_factor=0.8))
+    np.testing.assert_allclose(factor, anneal(model, FUNCTIONS.scaled(energy=0.8), Bath()), rtol=1e-10)
+    problem = anneal(IsingModel(0.7 * model.h, 0.7 * model.J), FUNCTIONS, Bath())
+    np.testing.assert_allclose(problem, anneal(model, FUNCTIONS.scaled(problem=0.7), Bath()), rtol=1e-10)
+    assert np.abs(factor - problem).max() > 1e-3
+
+
+def test_offset_does_not_matter():
+    model, schedule = qubo(3, 2), AnnealSchedule.linear(5)
+    tables = [RateTable(IsingModel(model.h, model.J, c), FUNCTIONS) for c in (0.0, 1e4)]
+    a, b = (t.evolve(schedule) for t in tables)
+    np.testing.assert_allclose(a, b, rtol=1e-9)
+
+
+# ---- the coherent guard
+
+
+@pytest.mark.parametrize(("n", "seed"), [(1, 0), (2, 0), (2, 1), (3, 1)])
+def test_guard_speaks_up_before_the_closed_system_goes_diabatic(n, seed):
+    model = qubo(n, seed) if n > 1 else IsingModel([0.1], [[0.0]])
+    table = RateTable(model, FUNCTIONS)
+    for t_ns in (1.0, 5.0, 20.0):
+        left = 1 - closed_anneal(model, FUNCTIONS, t_ns, 2000)[model.ground_states()].sum()
+        estimate, _ = table.diabatic_estimate(AnnealSchedule.linear(t_ns / 1e3))
+        assert left < 0.01 or estimate > 0.01
+    assert table.diabatic_estimate(AnnealSchedule.linear(20))[0] < 1e-5
+
+
+def test_guard_finds_a_crossing_narrower_than_a_cell():
+    """A six-spin instance with a gap of 0.2 MHz: the estimate is that of Landau and Zener's two levels."""
+    model, s = qubo(6, 5), 0.5019
+
+    def gap(x):  # GHz
+        return np.diff(np.linalg.eigvalsh(hamiltonian(model, FUNCTIONS, x))[:2])[0]
+
+    for width in (1e-3, 1e-5, 1e-7):
+        near = np.linspace(s - width, s + width, 201)
+        s = near[np.argmin([gap(x) for x in near])]
+    assert gap(s) < 3e-4
+    slope = 2 * np.pi * np.sqrt(gap(s + 1e-3) ** 2 - gap(s) ** 2) / 1e-3  # between the diabatic levels, rad/ns
+    speed = 1 / 20e3
+    expected = (speed * slope) ** 2 / (4 * (2 * np.pi * gap(s)) ** 4)
+    estimate, where = RateTable(model, FUNCTIONS, cells=64).diabatic_estimate(AnnealSchedule.linear(20))
+    assert abs(where - s) < 0.02
+    assert estimate == pytest.approx(expected, rel=0.1)
+    assert estimate > 1
+
+
+# ---- refusals
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"kappa": 0}, "kappa must be positive, got 0"),
+        ({"T_mK": -1}, "T_mK must be positive, got -1"),
+        ({"cutoff_ghz": float("nan")}, "cutoff_ghz must be a finite number"),
+        ({"width_ghz": 0.001}, "width_ghz must be 0 .* or at least 0.01"),
+        ({"energy_factor": "big"}, "energy_factor must be a finite number, got 'big'"),
+    ],
+)
+def test_bath_refuses(values, message):
+    with pytest.raises(ValueError, match=message):
+        Bath(**values)
+
+
+def test_bath_is_frozen():
+    with pytest.raises(AttributeError):
+        Bath().kappa = 1.0
+    assert Bath() == Bath(1e-2, 15.0, 8.0, 0.3, 1.0)
+
+
+def test_table_refuses():
+    model = qubo(3, 0)
+    with pytest.raises(ValueError, match="'linear' have no GHz.*AnnealingFunctions.dwave"):
+        RateTable(model, AnnealingFunctions.linear())
+    with pytest.raises(ValueError, match="n=9 qubits.*at most 8"):
+        RateTable(instances.chain(9, rng=0), FUNCTIONS)
+    with pytest.raises(ValueError, match="levels must be a whole number ≥ 2, got 1"):
+        RateTable(model, FUNCTIONS, levels=1)
+    with pytest.raises(ValueError, match="above the lowest 2 levels; raise levels"):
+        RateTable(model, FUNCTIONS, levels=2, cells=4).classical_start(model.energies().argmax())
+    dead = AnnealingFunctions.from_table([0, 0.5, 1], [1e-4, 1e-5, 1e-6], [1, 2, 3])
+    with pytest.raises(ValueError, match="at most 1 MHz"):
+        RateTable(model, dead)
+
+
+def test_needs_core_packages_only():
+    code = (
+        "import sys, qtwin.bath; heavy = {'qutip', 'torch', 'dwave', 'dimod', 'plotly', 'matplotlib'};"
+        "sys.exit(str(heavy & set(sys.modules)) if heavy & set(sys.modules) else 0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
