@@ -331,7 +331,7 @@ def test_display_is_a_picture_and_the_description(monkeypatch):
     monkeypatch.setattr("IPython.display.display", lambda *things: shown.extend(things))
     figure = figures.plot_gap(Levels())
     figure._ipython_display_()
-    assert shown[0].data == figure.png() and shown[0].data[1:4] == b"PNG" and shown[0].width == 860
+    assert shown[0].data == figure.png(scale=1.5) and shown[0].data[1:4] == b"PNG" and shown[0].width == 860
     assert shown[1].data == figure.description
 
 
