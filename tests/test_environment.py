@@ -72,3 +72,17 @@ def test_both_commands_are_there():
     readme = (ROOT / "README.md").read_text()
     assert "make lab" in readme and "make test" in readme
     assert "Apache License" in (ROOT / "LICENSE").read_text()
+
+
+def test_readme_links_exist_and_name_every_notebook():
+    text = (ROOT / "README.md").read_text()
+    links = set(re.findall(r"\]\((?!https?://)([^)#\s]+)", text))
+    assert [link for link in links if not (ROOT / link).exists()] == []
+    notebooks = {path.relative_to(ROOT).as_posix() for path in (ROOT / "notebooks").rglob("[0-9]*.ipynb")}
+    assert {path for path in notebooks if ".ipynb_checkpoints" not in path} <= links
+
+
+def test_readme_example_runs(capsys):
+    [example] = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    exec(example, {})
+    assert re.fullmatch(r"smallest gap \d\.\d{3} at s = \d\.\d\d\n", capsys.readouterr().out)
