@@ -14,7 +14,7 @@ from ._traces import TYPES, Painter, px, rgba_tuple, text_style
 
 
 def png(figure, scale=2):
-    """PNG bytes of ``figure`` at ``scale`` × its size in pixels, 256 colours."""
+    """PNG bytes of ``figure`` at ``scale`` × its size in pixels, 128 colours."""
     quiet = logging.getLogger("matplotlib")  # 'building the font cache' is no news for a notebook
     level = quiet.level
     quiet.setLevel(logging.ERROR)
@@ -26,7 +26,7 @@ def png(figure, scale=2):
 
     picture = Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba()).convert("RGB")
     out = io.BytesIO()
-    picture.quantize(256, dither=Image.Dither.NONE).save(out, format="png", optimize=True)
+    picture.quantize(128, dither=Image.Dither.NONE).save(out, format="png", optimize=True)
     return out.getvalue()
 
 
