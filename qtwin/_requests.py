@@ -136,19 +136,21 @@ def check_ranges(h, pairs, J, properties, names):
         bad = np.flatnonzero((values < low) | (values > high))
         if bad.size:
             k = int(bad[0])
-            where = tuple(names[i] for i in pairs[k]) if kind == "J" else names[k]
+            qubits = pairs[k] if kind == "J of qubits" else [k]
+            where = ", ".join(repr(names[i]) for i in qubits)
             raise ValueError(
-                f"{kind}[{where!r}] = {values[k]:g} lies outside [{low:g}, {high:g}]; rescale it or use auto_scale=True"
+                f"{kind} {where} = {values[k]:g} lies outside [{low:g}, {high:g}]; rescale it or use auto_scale=True"
             )
 
 
 def _ranged(h, pairs, J, properties):
+    """(what it is, values, its range) for h, for J, and for the sum of each qubit's couplings."""
     sums = np.zeros(h.size)
     for side in (0, 1):
         np.add.at(sums, pairs[:, side], J)
-    yield "h", h, properties["h_range"]
-    yield "J", J, properties["extended_j_range"]
-    yield "sum of J at ", sums, properties["per_qubit_coupling_range"]
+    yield "h of qubit", h, properties["h_range"]
+    yield "J of qubits", J, properties["extended_j_range"]
+    yield "sum of J at qubit", sums, properties["per_qubit_coupling_range"]
 
 
 def _refuse_special(given):

@@ -91,9 +91,9 @@ class EmulatedAnnealer(dimod.Sampler):
         request = read_request(parameters, self.properties)
         problem = SpinProblem(bqm)
         parts = problem.components()
+        factor = self._scale(problem, request)
         _check_sizes(parts)
         start = None if request.initial_state is None else problem.initial_spins(request.initial_state)
-        factor = self._scale(problem, request)
         rng = np.random.default_rng(self._seeds.spawn(1)[0])
         errors = rng.normal(0, 1, problem.h.size), rng.normal(0, 1, problem.J.size)
         errors = [sigma * x for sigma, x in zip(self.control_errors, errors, strict=True)]
