@@ -29,7 +29,10 @@ def main(words):
         return getattr(_install, command)(rest)
     from . import course
 
-    return getattr(course, command)()
+    try:
+        return getattr(course, command)()
+    except (OSError, ValueError) as error:
+        return str(error)
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ def install(extra):
         return
     if not PYTHON.exists():
         _make_venv()
-    _torch_notice()
+    _torch_notice({"lab": "lab", "dev": "test"}[extra])
     quiet = [] if sys.stdout.isatty() else ["--quiet"]
     print(f"Installing qtwin[{extra}] into .venv (some minutes the first time).", flush=True)
     _run("-m", "pip", "install", *quiet, "--disable-pip-version-check", *_flags("PIP_FLAGS"),
@@ -79,12 +79,13 @@ def _make_venv():
     subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], check=True)
 
 
-def _torch_notice():
+def _torch_notice(command):
     """On Linux the registry's torch brings CUDA: say so before it is downloaded."""
     pinned = re.search(r"^torch==(\S+)", (ROOT / "constraints.txt").read_text(), re.MULTILINE)[1]
     have = any(VENV.glob(f"lib/python*/site-packages/torch-{pinned}*.dist-info"))
     if sys.platform == "linux" and not _flags("PIP_FLAGS") and not have:
-        print(f"PyTorch for Linux brings CUDA, several GB. Without a GPU, save them: Ctrl-C, then make lab {CPU_TORCH}")
+        say = "PyTorch for Linux brings CUDA; without a GPU, save about 4 GB: Ctrl-C, then"
+        print(f"{say} make {command} {CPU_TORCH}", flush=True)
 
 
 def _quiet_lab():

@@ -221,7 +221,7 @@ def test_cuda_is_announced_before_it_is_downloaded(monkeypatch, capsys, tmp_path
     monkeypatch.setattr(_install, "VENV", tmp_path)
     monkeypatch.setattr(_install.sys, "platform", platform)
     monkeypatch.setenv("PIP_FLAGS", flags)
-    _install._torch_notice()
+    _install._torch_notice("lab")
     out = capsys.readouterr().out
     assert ('make lab PIP_FLAGS="--extra-index-url' in out and "GB" in out) == said == bool(out)
 

@@ -1,0 +1,121 @@
+"""``python -m benchmarks.breakage``: break it once, and see a named test fail.
+
+Each mutation replaces one exact text in a copy of the tree. Its tests must pass before and fail after; a text that is
+no longer there is an error, so the list cannot rot in silence.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Mutation:
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+
+MUTATIONS = [
+    Mutation(
+        "wrong sign of J",
+        "qtwin/ising.py",
+        "np.concatenate([rest + coupling, rest - coupling], axis=-1)",
+        "np.concatenate([rest - coupling, rest + coupling], axis=-1)",
+        (
+            "tests/test_ising.py::test_signs_and_bit_order_by_hand",
+            "tests/test_ising.py::test_all_energies_agree_with_dimod",
+        ),
+    ),
+    Mutation(
+        "swapped bit order",
+        "qtwin/ising.py",
+        ">> np.arange(n)) & 1",
+        ">> np.arange(n)[::-1]) & 1",
+        ("tests/test_ising.py::test_spins_and_indices",),
+    ),
+    Mutation(
+        "factor 1/2 on A",
+        "qtwin/exact.py",
+        "a, b = np.abs(functions.A(s)) / 2, functions.B(s) / 2",
+        "a, b = np.abs(functions.A(s)) / 4, functions.B(s) / 2",
+        ("tests/test_exact.py",),
+    ),
+    Mutation(
+        "skipped slope rule",
+        "qtwin/schedule.py",
+        "too_steep = np.abs(change)",
+        "too_steep = 0 * np.abs(change)",
+        ("tests/test_schedule.py::test_every_schedule_is_judged_right",),
+    ),
+    Mutation(
+        "dead slider",
+        "qtwin/widgets/_explorer.py",
+        '@observe("coupling", "field", "levels")',
+        '@observe("field", "levels")',
+        ("tests/test_widgets.py", "tests/browser"),
+    ),
+]
+
+
+def copy_tree(target):
+    """The working tree, without what git ignores."""
+    words = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    for name in subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines():
+        if (ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target / name)
+
+
+def mutate(tree, mutation):
+    path = tree / mutation.file
+    text = path.read_text(encoding="utf-8")
+    if text.count(mutation.old) != 1:
+        raise ValueError(f"{mutation.name}: expected {mutation.old!r} once in {mutation.file}: name its new place")
+    path.write_text(text.replace(mutation.old, mutation.new), encoding="utf-8")
+
+
+def failures(tree, test):
+    """Names of the tests that fail in ``tree``, or None if pytest could not run them."""
+    words = [sys.executable, "-m", "pytest", "-q", "--tb=no", "-rfE", "-p", "no:cacheprovider", test]
+    environment = {**os.environ, "PYTHONPATH": str(tree)}
+    done = subprocess.run(words, cwd=tree, env=environment, capture_output=True, text=True)
+    lines = [line.split(" ")[1] for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    return lines if done.returncode in (0, 1) else None
+
+
+def main():
+    bad = 0
+    with tempfile.TemporaryDirectory() as folder:
+        tree = Path(folder) / "tree"
+        copy_tree(tree)
+        print(f"{'mutation':<20} {'tests':<55} {'before':>8} {'after':>10}  the first that fails")
+        for mutation in MUTATIONS:
+            before = {test: failures(tree, test) for test in mutation.tests}
+            original = (tree / mutation.file).read_bytes()
+            mutate(tree, mutation)
+            for test in mutation.tests:
+                after = failures(tree, test)
+                good = before[test] == [] and bool(after)
+                bad += not good
+                said = "passes" if before[test] == [] else "BROKEN"
+                print(f"{mutation.name:<20} {test.removeprefix('tests/'):<55} {said:>8} {_count(after):>10}  "
+                      f"{after[0].removeprefix('tests/') if after else 'NOTHING NOTICED IT'}", flush=True)  # fmt: skip
+            (tree / mutation.file).write_bytes(original)
+    return bad
+
+
+def _count(after):
+    return "cannot run" if after is None else f"{len(after)} fail"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
