@@ -1,0 +1,24 @@
+"""Explorers to play with in a notebook: controls on the left, figures on the right, one live sentence.
+
+Physics never lives here: a control changes a trait, a trait calls the library, the figure follows.
+Names load on first use.
+"""
+
+from importlib.util import find_spec
+
+if find_spec("ipywidgets") is None or find_spec("anywidget") is None or find_spec("plotly") is None:
+    raise ImportError("widgets need ipywidgets, anywidget and plotly; install them with: pip install 'qtwin[lab]'")
+
+__all__ = ["GapExplorer"]
+
+
+def __getattr__(name):
+    if name == "GapExplorer":
+        from ._explorer import GapExplorer
+
+        return GapExplorer
+    raise AttributeError(f"module 'qtwin.widgets' has no attribute {name!r}; it has {', '.join(__all__)}")
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

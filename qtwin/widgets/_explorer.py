@@ -1,0 +1,226 @@
+"""The gap explorer: change a problem and watch where its anneal becomes hard."""
+
+import ipywidgets as w
+import numpy as np
+from traitlets import Enum, Float, Int, TraitError, Unicode, observe, validate
+
+from .. import instances
+from ..exact import spectrum
+from ..figures._base import axis_title, number, subscript, with_unit
+from ..ising import IsingModel
+from ..schedule import AnnealingFunctions
+from . import _panels as panels
+from ._controls import Control, Page, menu, pills, sentence, slider
+from ._drawing import problem_svg
+
+FAMILIES = {"Chain": "chain", "3-regular": "regular", "All-to-all": "all_to_all", "TFIM": "tfim"}
+FUNCTIONS = {
+    "linear: A = 2(1 − s), B = 2s": "linear",
+    "exponential: A falls fast": "exponential",
+    "Advantage_system7.1 (GHz)": "Advantage_system7.1",
+}
+MOST_SPINS = 10
+S = np.linspace(0, 1, 61)
+COARSE = np.linspace(0, 1, 9)
+
+
+class GapExplorer(w.VBox):
+    """Spectrum and gap of a small problem, live: family, size, one coupling, one field, functions.
+
+    Traits: ``family`` ('chain', 'regular', 'all_to_all', 'tfim'), ``spins`` 3 … 10 (even for 3-regular),
+    ``seed``, ``coupling`` and ``field`` in [-1, 1] (the highlighted ones; they start at the instance's
+    own), ``levels`` shown 2 … 8, ``functions`` ('linear', 'exponential', 'Advantage_system7.1').
+    ``problem`` is the IsingModel, ``spectrum`` its Spectrum.  ``snapshot()`` is the static twin.
+    """
+
+    family = Enum(list(FAMILIES.values()), "chain")
+    spins = Int(8)
+    seed = Int(15)
+    coupling = Float(0.0, min=-1.0, max=1.0)
+    field = Float(0.0, min=-1.0, max=1.0)
+    levels = Int(6, min=2, max=panels.MOST_LEVELS)
+    functions = Enum(list(FUNCTIONS.values()), "linear")
+    sentence = Unicode("")
+
+    def __init__(self, **traits):
+        self._ready = False
+        super().__init__(**traits)
+        self._build()
+        self._ready = True
+        self._new_problem(keep={k: traits[k] for k in ("coupling", "field") if k in traits})
+
+    # state -> problem -> figures
+
+    @property
+    def problem(self):
+        """The IsingModel shown: the instance with the two sliders' values put in."""
+        (i, j), h, J = self._edge, self._instance.h.copy(), self._instance.J.copy()
+        J[i, j], h[j] = self.coupling, self.field
+        return IsingModel(h, J)
+
+    @validate("spins")
+    def _check_spins(self, proposal):
+        n, low = proposal["value"], 4 if self.family == "regular" else 3
+        if not low <= n <= MOST_SPINS:
+            raise TraitError(f"spins must lie in {low} … {MOST_SPINS}, got {n}")
+        if self.family == "regular" and n % 2:
+            raise TraitError(f"a 3-regular graph needs an even number of spins, got {n}; take {n + 1}")
+        return n
+
+    @observe("family")
+    def _family_changed(self, _):
+        if not self._ready:
+            return
+        handle, regular = self._controls["spins"].control, self.family == "regular"
+        self._ready = False  # the slider moves without a redraw in between
+        if regular:
+            self.spins = min(MOST_SPINS, max(4, self.spins + self.spins % 2))
+        handle.min, handle.step = (4, 2) if regular else (3, 1)
+        self._controls["spins"].rename("Spins M (even)" if regular else "Spins M")
+        self._controls["seed"].control.disabled = self.family == "tfim"
+        self._ready = True
+        self._new_problem()
+
+    @observe("spins", "seed")
+    def _instance_changed(self, _):
+        self._new_problem()
+
+    @observe("functions")
+    def _functions_changed(self, _):
+        self._fix_axes()
+        self._update()
+
+    @observe("coupling", "field", "levels")
+    def _problem_changed(self, _):
+        self._update()
+
+    def _new_problem(self, keep=None):
+        """Make the instance, take the sliders to its own coupling and field, fix the axes, draw."""
+        if not self._ready:
+            return
+        self._instance = _instance(self.family, self.spins, self.seed)
+        edges = np.argwhere(self._instance.J)
+        self._edge = i, j = tuple(int(k) for k in edges[(len(edges) - 1) // 2])
+        self._controls["coupling"].rename(f"Coupling J{subscript(i)}{subscript(j)}")
+        self._controls["field"].rename(f"Field h{subscript(j)}")
+        self._ready = False
+        own = dict(coupling=self._instance.J[i, j], field=self._instance.h[j])
+        self.coupling, self.field = (float((own | (keep or {}))[name]) for name in own)
+        self._ready = True
+        self._fix_axes()
+        self._update()
+
+    def _fix_axes(self):
+        """Ranges that hold the levels at every corner of the two sliders, so that nothing jumps."""
+        if not self._ready:
+            return
+        functions, (i, j) = _functions(self.functions), self._edge
+        spectra = []
+        for coupling, field in ((-1, -1), (-1, 1), (1, -1), (1, 1)):
+            h, J = self._instance.h.copy(), self._instance.J.copy()
+            J[i, j], h[j] = coupling, field
+            spectra.append(spectrum(IsingModel(h, J), functions, COARSE, levels=panels.MOST_LEVELS))
+        energy, gap = panels.ranges(spectra)
+        self._levels_panel.fix(*energy, axis_title("energy E(s)", functions.unit))
+        self._gap_panel.fix(*gap, axis_title("gap g(s)", functions.unit))
+
+    def _update(self):
+        """Ask the library for the spectrum and draw it."""
+        if not self._ready:
+            return
+        functions = _functions(self.functions)
+        problem = self.problem
+        self.spectrum = spectrum(problem, functions, S, levels=max(self.levels, 2))
+        panels.draw_levels(self._levels_panel, self.spectrum, self.levels)
+        panels.draw_gap(self._gap_panel, self.spectrum, functions.unit)
+        self._show_values(problem)
+        self.sentence = live_sentence(self.spectrum, problem, functions.unit)
+        self._sentence.value = self.sentence
+
+    def _show_values(self, problem):
+        shown = dict(spins=self.spins, seed=self.seed if self.family != "tfim" else "–", levels=self.levels)
+        for name, value in shown.items():
+            self._controls[name].show(value)
+        for name in ("coupling", "field"):
+            self._controls[name].show(f"{getattr(self, name):+.2f}".replace("-", "−"))
+        self._drawing.value = f'{problem_svg(problem, self._edge, self._edge[1])}<div class="qtwin-small">{KEY}</div>'
+
+    # the page
+
+    def _build(self):
+        self._controls = {
+            "family": pills(self, "family", "Family", FAMILIES),
+            "spins": slider(self, "spins", "Spins M", low=3, high=MOST_SPINS),
+            "seed": slider(self, "seed", "Instance (seed)", low=0, high=999),
+            "coupling": slider(self, "coupling", "Coupling", low=-1.0, high=1.0, step=0.01),
+            "field": slider(self, "field", "Field", low=-1.0, high=1.0, step=0.01),
+            "levels": slider(self, "levels", "Levels shown", low=2, high=panels.MOST_LEVELS),
+            "functions": menu(self, "functions", "Annealing functions", FUNCTIONS),
+        }
+        self._drawing = w.HTML()
+        self._drawing.add_class("qtwin-drawing")
+        problem = Control("The problem", self._drawing, value=False)
+        self._levels_panel, self._gap_panel = panels.levels_panel(), panels.gap_panel()
+        self._sentence, page = sentence(), Page()
+        page.add_class("qtwin-page")
+        left, right = w.VBox([*self._controls.values(), problem]), w.HBox([self._levels_panel, self._gap_panel])
+        left.add_class("qtwin-controls")
+        right.add_class("qtwin-figures")
+        body = w.HBox([left, right])
+        body.add_class("qtwin-body")
+        self.children = [w.HTML(TITLE), body, self._sentence, page]
+        self.add_class("qtwin-explorer")
+
+    def snapshot(self):
+        """The static twin: a Figure of what is shown now, its paragraph, and a small table of the settings."""
+        (i, j), unit = self._edge, _functions(self.functions).unit
+        family = next(label for label, value in FAMILIES.items() if value == self.family)
+        cells = {
+            "family": family,
+            "spins": self.spins,
+            "seed": self.seed,
+            f"J{subscript(i)}{subscript(j)}": f"{self.coupling:+.2f}",
+            f"h{subscript(j)}": f"{self.field:+.2f}",
+            "functions": self.functions,
+            "smallest gap": with_unit(number(self.spectrum.min_gap), unit),
+            "at s": f"{self.spectrum.s_min:.2f}",
+        }
+        rows = (cells, ["---"] * len(cells), map(str, cells.values()))
+        table = "\n".join(f"| {' | '.join(row)} |" for row in rows).replace("-0.", "−0.").replace("-1.", "−1.")
+        title = f"{family}, {self.spins} spins: smallest gap {cells['smallest gap']} at s = {cells['at s']}"
+        return panels.static_twin(self._levels_panel, self._gap_panel, f"{self.sentence}\n\n{table}", title)
+
+    def __repr__(self):
+        return f"GapExplorer(family={self.family!r}, spins={self.spins}, seed={self.seed})"
+
+
+TITLE = (
+    '<div class="qtwin-title">Gap explorer</div>'
+    '<div class="qtwin-lead">Change the problem and watch where the anneal becomes hard.</div>'
+)
+KEY = "solid blue J &lt; 0 · dashed orange J &gt; 0 · arrows: pull of the fields · shaded: what the sliders change"
+
+
+def live_sentence(spectrum, problem, unit=None):
+    """One or two plain sentences on the smallest gap of this anneal."""
+    gap, where = with_unit(number(spectrum.min_gap, 2), unit), f"s = {spectrum.s_min:.2f}"
+    ground = len(problem.ground_states())
+    if ground > 1 and spectrum.s_min == spectrum.s[-1]:
+        return f"The gap closes at the end: {ground} states share the lowest energy, and each is a right answer."
+    if spectrum.s_min == spectrum.s[-1]:
+        return f"Smallest gap {gap} at the end (s = 1): no avoided crossing on the way, the anneal may go straight."
+    ratio = spectrum.gap[-1] / max(spectrum.min_gap, 1e-300)
+    if ratio < 1.5:
+        return f"Smallest gap {gap} at {where}: a wide valley, the anneal needs little care there."
+    more = f"{ratio:.1f} times" if ratio < 10 else f"{ratio:.0f} times" if ratio < 1000 else "over a thousand times"
+    return f"Smallest gap {gap} at {where}: an anneal has to be slowest there. At the end the gap is {more} larger."
+
+
+def _instance(family, spins, seed):
+    if family == "tfim":
+        return instances.tfim(spins)
+    return getattr(instances, family)(spins, rng=seed)
+
+
+def _functions(name):
+    return getattr(AnnealingFunctions, name)() if name in ("linear", "exponential") else AnnealingFunctions.dwave(name)

@@ -1,0 +1,64 @@
+// Names every control of an explorer for screen readers and keeps its figures as wide as their boxes.
+// ipywidgets gives sliders no accessible name; plotly listens to window resizes only.
+
+function nameControls(root) {
+  for (const control of root.querySelectorAll(".qtwin-control")) {
+    const name = control.querySelector(".qtwin-name")?.textContent ?? "";
+    const value = control.querySelector(".qtwin-value")?.textContent ?? "";
+    for (const handle of control.querySelectorAll(".noUi-handle")) {
+      set(handle, "aria-label", name);
+      set(handle, "aria-valuetext", value);
+    }
+    for (const select of control.querySelectorAll("select")) set(select, "aria-label", name);
+    for (const group of control.querySelectorAll(".widget-toggle-buttons, .jupyter-widget-ToggleButtons")) {
+      set(group, "role", "group");
+      set(group, "aria-label", name);
+      for (const button of group.querySelectorAll("button")) {
+        set(button, "aria-pressed", String(button.classList.contains("mod-active")));
+      }
+    }
+  }
+  const sentence = root.querySelector(".qtwin-sentence");
+  if (sentence) {
+    set(sentence, "role", "status");
+    set(sentence, "aria-live", "polite");
+  }
+}
+
+function set(element, attribute, value) {
+  if (element.getAttribute(attribute) !== value) element.setAttribute(attribute, value);
+}
+
+function watch(root) {
+  const naming = new MutationObserver(() => nameControls(root));
+  naming.observe(root, { subtree: true, childList: true, characterData: true, attributeFilter: ["class"] });
+  nameControls(root);
+  let width = 0;
+  const sizing = new ResizeObserver(() => {
+    if (root.clientWidth === width) return;
+    width = root.clientWidth;
+    window.dispatchEvent(new Event("resize"));
+  });
+  sizing.observe(root);
+  return () => {
+    naming.disconnect();
+    sizing.disconnect();
+  };
+}
+
+function render({ el }) {
+  let stop = () => {};
+  let tries = 0;
+  const attach = () => {
+    const root = el.closest(".qtwin-explorer");
+    if (root) stop = watch(root);
+    else if (tries++ < 600) requestAnimationFrame(attach);
+  };
+  attach();
+  return () => {
+    tries = 600;
+    stop();
+  };
+}
+
+export default { render };

@@ -1,0 +1,151 @@
+"""A JupyterLab server on loopback and a headless Chromium for the browser tests.
+
+Without a browser the tests are skipped with one line; with CI=true that is a failure.
+"""
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+MAC_CHROME = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
+MISSING = "no browser: browser tests did not run; install Chromium (Debian: apt install chromium) or Google Chrome"
+FLAGS = (
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+)
+
+
+def find_browser():
+    """The path of a Chromium or Chrome, or None."""
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    return found or (MAC_CHROME if os.path.exists(MAC_CHROME) else None)
+
+
+def no_browser(ci):
+    """Skip, or with CI=true fail, in one line."""
+    if ci:
+        pytest.fail(MISSING, pytrace=False)
+    pytest.skip(MISSING)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Headless Chromium; no browser of Playwright's own is downloaded."""
+    path = find_browser()
+    if path is None:
+        no_browser(os.environ.get("CI") == "true")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=[*FLAGS, *root])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory):
+    """A running JupyterLab: {'url', 'token', 'folder'}; it is stopped by its own process id."""
+    home = tmp_path_factory.mktemp("lab")
+    folder = home / "notebooks"
+    if (ROOT / "notebooks").is_dir():
+        shutil.copytree(ROOT / "notebooks", folder, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+    folder.mkdir(exist_ok=True)
+    _settings(home)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    token = secrets.token_hex(16)
+    log = (home / "server.log").open("w")
+    server = subprocess.Popen(_command(port, token, folder), cwd=folder, stdout=log, stderr=log, env=_environment(home))
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait(url, token, server, home / "server.log")
+        yield dict(url=url, token=token, folder=folder)
+    finally:
+        server.terminate()
+        try:
+            server.wait(20)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+        log.close()
+
+
+@pytest.fixture
+def page(browser, lab):
+    """A fresh page that records console errors, page errors and requests to other hosts in ``page.trouble``."""
+    context = browser.new_context(viewport=dict(width=1400, height=1000))
+    page = context.new_page()
+    page.trouble = []
+    page.on("console", lambda m: page.trouble.append(f"console: {m.text}") if m.type == "error" else None)
+    page.on("pageerror", lambda error: page.trouble.append(f"page error: {error}"))
+    page.on("request", lambda request: _foreign(page, request.url, lab["url"]))
+    yield page
+    context.close()
+
+
+def _foreign(page, url, own):
+    if not url.startswith((own, own.replace("http", "ws"), "data:", "blob:", "about:")):
+        page.trouble.append(f"request to another host: {url}")
+
+
+def _settings(home):
+    """No news, no update check, no dialogs in this Lab."""
+    folder = home / "settings" / "@jupyterlab"
+    quiet = {
+        "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+        "docmanager-extension/plugin": {"autosave": False},
+    }
+    for name, settings in quiet.items():
+        path = folder / f"{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(settings))
+
+
+def _command(port, token, folder):
+    return [
+        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--expose-app-in-browser", "--allow-root"),
+        *("--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0"),
+        *(f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}"),
+        *("--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "--LabApp.news_url=None"),
+    ]
+
+
+def _environment(home):
+    keep = dict(os.environ)
+    keep.pop("JUPYTER_TOKEN", None)
+    paths = {"JUPYTER_CONFIG_DIR": "config", "JUPYTER_DATA_DIR": "data", "JUPYTER_RUNTIME_DIR": "runtime"}
+    keep |= {name: str(home / folder) for name, folder in paths.items()}
+    keep |= {"JUPYTERLAB_SETTINGS_DIR": str(home / "settings"), "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces")}
+    keep |= {"IPYTHONDIR": str(home / "ipython"), "TQDM_DISABLE": "1"}
+    return keep | {"PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
+
+
+def _wait(url, token, server, log, seconds=90):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if server.poll() is not None:
+            pytest.fail(f"JupyterLab ended with code {server.returncode}: {log.read_text()[-2000:]}", pytrace=False)
+        try:
+            urllib.request.urlopen(f"{url}/api/status?token={token}", timeout=5).close()
+            return
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            time.sleep(0.3)
+    pytest.fail(f"JupyterLab did not answer in {seconds} s: {log.read_text()[-2000:]}", pytrace=False)
