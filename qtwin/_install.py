@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -26,11 +27,10 @@ def lab(flags):
     for command in ("warm", "copies"):
         _run("-m", "qtwin", command)
     root = ["--allow-root"] if getattr(os, "geteuid", lambda: 1)() == 0 else []
-    words = ["-m", "jupyterlab", "00_start.ipynb", *root, *_flags("LAB_FLAGS"), *flags]
-    try:
-        return subprocess.call([PYTHON, *words], cwd=ROOT / "work")
-    except KeyboardInterrupt:  # Ctrl-C is how a server is stopped
-        return 0
+    first = "--LabApp.default_url=/lab/tree/00_start.ipynb"
+    signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is for the server, which asks back
+    words = ["-m", "jupyterlab", first, *root, *_flags("LAB_FLAGS"), *flags]
+    return subprocess.call([PYTHON, *words], cwd=ROOT / "work")
 
 
 def test(flags):
