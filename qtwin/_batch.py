@@ -254,6 +254,8 @@ def _ritz_values(S, A, Q, m, k, L, f, B, V, C, theta, residual, error, co, si):
                 gap = theta[c + 1, q] - theta[c, q] - residual[c + 1, q]
                 if c >= level and gap > 0 and theta[c + 1, q] < 0.5 * _HUGE:
                     best = min(best, total / gap)
+            if not theta[level, q] < 0.5 * _HUGE:  # a lane that overflowed
+                best = np.inf
             error[q] = max(error[q], best)
 
 
@@ -334,6 +336,7 @@ class _Group:
         theta = self.theta
         top = abs(a) * self.n + b * self.top
         cut = np.where(theta[k - 1] < 0.5 * _HUGE, theta[k - 1], theta[k - 2])
+        cut = np.minimum(cut, (theta[1] + top) / 2)  # keeps the growth of the ground state within float32
         half, centre = (top - cut) / 2 + 1e-9, (top + cut) / 2
         rate = np.arccosh(np.maximum((centre - theta[1]) / half, 1.0005))
         degree = (1.3 * np.log(np.maximum(4 * self.error / tolerance, 1)) / (2 * rate)).max()

@@ -8,7 +8,7 @@ import numpy as np
 
 from ._jit import kernel
 
-W = 32
+W = 64  # matrices side by side
 MAX_N = 5
 _FAST = {"contract", "arcp", "nsz", "reassoc"}
 
@@ -64,7 +64,7 @@ def _bisect(d, e2, low, high, want, out):
     """The want-th lowest eigenvalue (counted from 1) of each tridiagonal matrix, between low and high (W)."""
     N = d.shape[0]
     x, r, count = np.empty(W), np.empty(W), np.empty(W)
-    for _ in range(54):
+    for _ in range(48):
         for q in range(W):
             x[q] = 0.5 * (low[q] + high[q])
             r[q] = d[0, q] - x[q]

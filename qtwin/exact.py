@@ -22,6 +22,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .ising import IsingModel, classical_energies
+
 DENSE_N = 10  # LAPACK up to here
 LANCZOS_N = 16
 MAX_N = 22
@@ -134,6 +136,9 @@ def _gap_task(models, a, b):
     """Gaps of a few problems of one size, (B, S): the unit of parallel work, picklable."""
     if models[0].n > DENSE_N:
         return np.array([_gap(_solve(_energies(model), a, b, 2, False)) for model in models])
+    if all(type(model) is IsingModel for model in models):
+        h, J, offset = (np.array([getattr(model, name) for model in models]) for name in ("h", "J", "offset"))
+        return _gap(_two_levels(classical_energies(h, J, offset), a, b))
     return _gap(_two_levels(np.array([_energies(model) for model in models]), a, b))
 
 
@@ -155,8 +160,8 @@ def _two_levels(D, a, b):
 
 
 def _group_size(n):
-    """Problems in one task: SIMD lanes for the small ones, a few milliseconds of work at least."""
-    return 512 >> n if n <= 3 else 32 if n <= DENSE_N else 1
+    """Problems in one task: full SIMD lanes, and milliseconds of work."""
+    return 256 if n <= 5 else 32 if n <= DENSE_N else 1
 
 
 def _solve(D, a, b, levels, states):
@@ -173,7 +178,7 @@ def _solve(D, a, b, levels, states):
     from . import _reduced
 
     if levels == 2 and not states:
-        return _reduced.levels_reduced(D, 2 * a, 2 * b)
+        return _reduced.levels_reduced(D, 2 * a, 2 * b)[0]
     return _reduced.levels_lanczos(D, 2 * a, 2 * b, levels, states=states)
 
 

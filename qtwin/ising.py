@@ -36,6 +36,18 @@ def index_of(spins):
     return ((spins == -1).astype(np.int64) << np.arange(spins.shape[-1])).sum(-1)
 
 
+def classical_energies(h, J, offset):
+    """Energies (…, 2^n) in basis order of one problem or a batch: h (…, n), J (…, n, n) upper triangles, offset (…)."""
+    energies = np.asarray(offset, float)[..., None]
+    field = np.asarray(h)[..., None]  # (…, spins left, 2^i): field on each later spin, given the spins so far
+    for i in range(np.shape(h)[-1]):
+        own, rest = field[..., 0, :], field[..., 1:, :]
+        energies = np.concatenate([energies + own, energies - own], axis=-1)
+        coupling = J[..., i, i + 1 :, None]
+        field = np.concatenate([rest + coupling, rest - coupling], axis=-1)
+    return energies
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class IsingModel:
     """An Ising problem.
@@ -144,14 +156,7 @@ class IsingModel:
                 f"n={self.n} needs {8 * 2.0**self.n / 2**30:.3g} GiB for 2^n energies; the limit is "
                 f"n={MAX_ENERGY_SPINS}: take a smaller problem"
             )
-        energies = np.array([self.offset])
-        field = self.h[:, None]  # (spins left, 2^i): field on each later spin, given the spins so far
-        for i in range(self.n):
-            own, rest = field[0], field[1:]
-            energies = np.concatenate([energies + own, energies - own])
-            coupling = self.J[i, i + 1 :, None]
-            field = np.concatenate([rest + coupling, rest - coupling], axis=1)
-        return energies
+        return classical_energies(self.h, self.J, self.offset)
 
     def energy(self, spins):
         """Energies of spins ±1, (…, n) → (…); ValueError for another shape or other values, like QUBO's 0 and 1."""
