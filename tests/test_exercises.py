@@ -1,6 +1,7 @@
 """nbgrader makes the student version of every exercise notebook, and so do working copies: nothing is given away."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from qtwin import course
 
 EXERCISES = sorted((Path(__file__).parent.parent / "notebooks" / "exercises").glob("*.ipynb"))
 REGIONS = re.compile(r"### BEGIN (SOLUTION|HIDDEN TESTS)\n(.*?)### END \1", re.DOTALL)
+ACTIVATED = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}  # for alembic
 CONFIG = """
 c = get_config()
 c.CourseDirectory.course_id = "qtwin"
@@ -31,7 +33,7 @@ def released(tmp_path_factory):
         target.write_bytes(path.read_bytes())
         (folder / "nbgrader_config.py").write_text(CONFIG.format(stub=course.STUB, text=course.TEXT_STUB))
         command = [sys.executable, "-m", "nbgrader", "generate_assignment", path.stem, "--create"]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        done = subprocess.run(command, cwd=folder, env=ACTIVATED, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
     return {path.name: nbformat.read(folder / "release" / path.stem / path.name, 4) for path in EXERCISES}
 
