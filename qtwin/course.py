@@ -14,9 +14,21 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from ._doctor import doctor, find_browser
+from ._doctor import BROWSER_HELP, doctor, find_browser
 
-__all__ = ["CARD_FORMAT", "CARD_START", "Card", "card", "copies", "doctor", "find_browser", "student_version", "warm"]
+__all__ = [
+    "BROWSER_HELP",
+    "CARD_FORMAT",
+    "CARD_START",
+    "Card",
+    "card",
+    "copies",
+    "doctor",
+    "find_browser",
+    "student_version",
+    "warm",
+    ,
+]
 
 ROOT = Path(__file__).resolve().parent.parent
 STUB = "...  # your code here"

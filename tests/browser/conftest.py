@@ -17,10 +17,10 @@ from pathlib import Path
 
 import pytest
 
+from qtwin.course import BROWSER_HELP, find_browser
+
 ROOT = Path(__file__).parents[2]
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-MAC_CHROME = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
-MISSING = "no browser: browser tests did not run; install Chromium (Debian: apt install chromium) or Google Chrome"
+MISSING = f"the browser tests did not run: {BROWSER_HELP}"
 FLAGS = (
     "--disable-gpu",
     "--disable-quic",
@@ -30,12 +30,6 @@ FLAGS = (
     "--disable-sync",
     "--disable-dev-shm-usage",
 )
-
-
-def find_browser():
-    """The path of a Chromium or Chrome, or None."""
-    found = next(filter(None, map(shutil.which, NAMES)), None)
-    return found or (MAC_CHROME if os.path.exists(MAC_CHROME) else None)
 
 
 def no_browser(ci):
