@@ -27,7 +27,6 @@ __all__ = [
     "find_browser",
     "student_version",
     "warm",
-    ,
 ]
 
 ROOT = Path(__file__).resolve().parent.parent
