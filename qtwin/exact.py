@@ -6,7 +6,7 @@ Levels are eigenvalues of the full 2^n space, counted with multiplicity.  How, b
 =========== ============ ==============================================================
 n           levels       method
 =========== ============ ==============================================================
-1 … 5       2            batched Householder and Sturm bisection (``_dense``)
+1 … 5       2            batched Householder and Sturm bisection (``_tiny``)
 6 … 10      2            batched Chebyshev-filtered subspaces (``_batch``)
 1 … 10      to 2^n       LAPACK
 11 … 22     2            parametric reduced basis (``_reduced``)
@@ -150,7 +150,7 @@ def _two_levels(D, a, b):
     """Two lowest levels of small problems of one size: D (B, 2^n), a, b (S,) → (B, S, 2)."""
     n = D.shape[1].bit_length() - 1
     if n <= 5:
-        from ._dense import lowest_two
+        from ._tiny import lowest_two
     else:
         from ._batch import lowest_two
     levels = lowest_two(D, a, b)
