@@ -1,125 +1,204 @@
-"""Two lowest eigenvalues of many tiny H = b·diag(D) - a·Σσx (n ≤ 5), one matrix a SIMD lane.
+"""Lowest eigenpairs of small dense symmetric matrices, without BLAS: its threads would fight ours.
 
-Householder tridiagonalisation (4/3·8^n operations a matrix) and Sturm bisection, which counts
-levels with multiplicity; both to rounding error.  Arrays (2^n, 2^n, W).
+Householder tridiagonalisation (4/3 k³), bisection by Sturm counts, inverse iteration with
+orthogonalisation against the levels below (Golub, Van Loan, Matrix Computations, 8.3-8.4).
 """
 
 import numpy as np
 
 from ._jit import kernel
 
-W = 64  # matrices side by side
-MAX_N = 5
-_FAST = {"contract", "arcp", "nsz", "reassoc"}
+FAST = {"contract", "arcp", "nsz", "reassoc"}
 
 
-@kernel(fastmath=_FAST)
-def _tridiagonal(A, d, e2, p, v):
-    """Diagonal d (N, W) and squared off-diagonal e2 (N, W) of a similar tridiagonal matrix; A is overwritten."""
-    N = A.shape[0]
-    h, beta = np.empty(W), np.empty(W)
-    for j in range(N - 2):
-        for q in range(W):
-            h[q] = 0.0
-        for i in range(j + 1, N):
-            for q in range(W):
-                v[i, q] = A[i, j, q]
-                h[q] += v[i, q] * v[i, q]
-        for q in range(W):
-            e2[j, q] = h[q]
-            x = v[j + 1, q]
-            s = -np.sqrt(h[q]) if x >= 0 else np.sqrt(h[q])
-            half = h[q] - s * x  # |v|²/2 of the reflector v = x - s·e1
-            beta[q] = 1.0 / half if half > 1e-290 else 0.0
-            v[j + 1, q] = x - s
-            h[q] = 0.0
-        for i in range(j + 1, N):
-            for q in range(W):
-                p[i, q] = 0.0
-            for k in range(j + 1, N):
-                for q in range(W):
-                    p[i, q] += A[i, k, q] * v[k, q]
-            for q in range(W):
-                p[i, q] *= beta[q]
-                h[q] += p[i, q] * v[i, q]
-        for i in range(j + 1, N):
-            for q in range(W):
-                p[i, q] -= 0.5 * beta[q] * h[q] * v[i, q]
-        for i in range(j + 1, N):
-            for k in range(j + 1, i + 1):
-                for q in range(W):
-                    A[i, k, q] -= v[i, q] * p[k, q] + p[i, q] * v[k, q]
-                if k < i:
-                    for q in range(W):
-                        A[k, i, q] = A[i, k, q]
-    for i in range(N):
-        for q in range(W):
-            d[i, q] = A[i, i, q]
-    for q in range(W):
-        e2[N - 2, q] = A[N - 1, N - 2, q] ** 2
+@kernel(fastmath=FAST)
+def _dot(x, y):
+    total = 0.0
+    for j in range(x.size):
+        total += x[j] * y[j]
+    return total
 
 
-@kernel(fastmath=_FAST)
-def _bisect(d, e2, low, high, want, out):
-    """The want-th lowest eigenvalue (counted from 1) of each tridiagonal matrix, between low and high (W)."""
-    N = d.shape[0]
-    x, r, count = np.empty(W), np.empty(W), np.empty(W)
-    for _ in range(48):
-        for q in range(W):
-            x[q] = 0.5 * (low[q] + high[q])
-            r[q] = d[0, q] - x[q]
-            r[q] = r[q] if abs(r[q]) > 1e-290 else -1e-290
-            count[q] = 1.0 if r[q] < 0 else 0.0
-        for i in range(1, N):
-            for q in range(W):
-                r[q] = d[i, q] - x[q] - e2[i - 1, q] / r[q]
-                r[q] = r[q] if abs(r[q]) > 1e-290 else -1e-290
-                count[q] += 1.0 if r[q] < 0 else 0.0
-        for q in range(W):
-            if count[q] >= want:
-                high[q] = x[q]
+@kernel(fastmath=FAST)
+def _add(y, f, x):
+    for j in range(y.size):
+        y[j] += f * x[j]
+
+
+@kernel
+def cholesky(S):
+    """Lower L with S = L Lᵀ, (k, k); a pivot below 1e-12 of its diagonal raises ValueError."""
+    k = len(S)
+    L = np.zeros((k, k))
+    for i in range(k):
+        for j in range(i):
+            L[i, j] = (S[i, j] - _dot(L[i, :j], L[j, :j])) / L[j, j]
+        pivot = S[i, i] - _dot(L[i, :i], L[i, :i])
+        if not pivot > 1e-12 * S[i, i]:
+            raise ValueError("basis vectors are linearly dependent")
+        L[i, i] = np.sqrt(pivot)
+    return L
+
+
+@kernel
+def congruence(L, M):
+    """L⁻¹ M L⁻ᵀ for symmetric M (k, k)."""
+    A = M.copy()
+    for _ in range(2):
+        for i in range(len(L)):
+            for j in range(i):
+                _add(A[i], -L[i, j], A[j])
+            for c in range(len(L)):
+                A[i, c] /= L[i, i]
+        A = A.T.copy()
+    return A
+
+
+@kernel
+def back_substitute(L, C):
+    """L⁻ᵀ C in place, C (k, m)."""
+    for i in range(len(L) - 1, -1, -1):
+        for c in range(C.shape[1]):
+            C[i, c] /= L[i, i]
+        for j in range(i):
+            _add(C[j], -L[i, j], C[i])
+    return C
+
+
+@kernel
+def solve_factored(L, C):
+    """(L Lᵀ)⁻¹ C, C (k, m)."""
+    C = C.copy()
+    for i in range(len(L)):
+        for j in range(i):
+            _add(C[i], -L[i, j], C[j])
+        for c in range(C.shape[1]):
+            C[i, c] /= L[i, i]
+    return back_substitute(L, C)
+
+
+@kernel
+def _tridiagonalise(H):
+    """(diagonal, off-diagonal); H is overwritten: row i holds the Householder vector of step i right of the diagonal."""
+    k = len(H)
+    off = np.zeros(k)
+    p = np.empty(k)
+    for i in range(k - 2):
+        v = H[i, i + 1 :]
+        norm = np.sqrt(_dot(v, v))
+        if norm == 0.0:
+            continue
+        alpha = -norm if v[0] > 0 else norm
+        off[i] = alpha
+        v[0] -= alpha
+        scale = np.sqrt(2 / _dot(v, v))
+        for j in range(v.size):
+            v[j] *= scale
+        w = p[i + 1 :]
+        for j in range(v.size):
+            w[j] = _dot(H[i + 1 + j, i + 1 :], v)
+        _add(w, -_dot(v, w) / 2, v)
+        for j in range(v.size):
+            row = H[i + 1 + j, i + 1 :]
+            _add(row, -v[j], w)
+            _add(row, -w[j], v)
+    if k > 1:
+        off[k - 2] = H[k - 2, k - 1]
+    return np.diag(H).copy(), off
+
+
+@kernel
+def _count_below(diagonal, off, x, tiny):
+    """Number of eigenvalues of the tridiagonal matrix below x."""
+    count, q = 0, 1.0
+    for i in range(diagonal.size):
+        q = diagonal[i] - x - (off[i - 1] * off[i - 1] / q if i else 0.0)
+        if abs(q) < tiny:
+            q = -tiny
+        if q < 0:
+            count += 1
+    return count
+
+
+@kernel
+def _bisect(diagonal, off, m):
+    """The m lowest eigenvalues of a tridiagonal matrix, to rounding."""
+    k = diagonal.size
+    radius = np.zeros(k)
+    for i in range(k - 1):
+        radius[i] += abs(off[i])
+        radius[i + 1] += abs(off[i])
+    low, high = (diagonal - radius).min(), (diagonal + radius).max()
+    size = max(abs(low), abs(high), 1e-300)
+    values = np.empty(m)
+    for j in range(m):
+        a, b = (values[j - 1] if j else low) - 1e-15 * size, high
+        while b - a > 4e-16 * size:
+            x = (a + b) / 2
+            if x <= a or x >= b:
+                break
+            if _count_below(diagonal, off, x, 1e-300 + 1e-30 * size) > j:
+                b = x
             else:
-                low[q] = x[q]
-    for q in range(W):
-        out[q] = 0.5 * (low[q] + high[q])
+                a = x
+        values[j] = (a + b) / 2
+    return values
 
 
-@kernel(fastmath=_FAST)
-def _lanes(D, a, b, n, A, d, e2, p, v, E):
-    """Levels E (2, W) of W matrices: D (W, 2^n), a, b (W), with largest energies of order one."""
-    N = D.shape[1]
-    for i in range(N):
-        for k in range(N):
-            for q in range(W):
-                A[i, k, q] = 0.0
-        for q in range(W):
-            A[i, i, q] = b[q] * D[q, i]
-        for bit in range(n):
-            for q in range(W):
-                A[i, i ^ (1 << bit), q] = -a[q]
-    _tridiagonal(A, d, e2, p, v)
-    low, high = np.empty(W), np.empty(W)
-    for level in range(2):
-        for q in range(W):
-            low[q] = -1.5 if level == 0 else E[0, q] - 1e-15
-            high[q] = 1.5
-        _bisect(d, e2, low, high, level + 1, E[level])
+@kernel
+def _solve_shifted(diagonal, off, x, y, small):
+    """y ← (T - x)⁻¹ y by elimination with partial pivoting; tiny pivots are replaced by ``small``."""
+    k = diagonal.size
+    d, u1, u2 = diagonal - x, off.copy(), np.zeros(k)
+    for i in range(k - 1):
+        below = off[i]
+        if abs(d[i]) >= abs(below):
+            if d[i] == 0.0:
+                d[i] = small
+            f = below / d[i]
+            d[i + 1] -= f * u1[i]
+            y[i + 1] -= f * y[i]
+        else:
+            f = d[i] / below
+            d[i], carried = below, u1[i]
+            u1[i] = d[i + 1]
+            d[i + 1] = carried - f * u1[i]
+            if i + 2 < k:
+                u2[i] = u1[i + 1]
+                u1[i + 1] = -f * u2[i]
+            y[i], y[i + 1] = y[i + 1], y[i] - f * y[i + 1]
+    for i in range(k - 1, -1, -1):
+        if abs(d[i]) < small:
+            d[i] = small
+        if i + 1 < k:
+            y[i] -= u1[i] * y[i + 1]
+        if i + 2 < k:
+            y[i] -= u2[i] * y[i + 2]
+        y[i] /= d[i]
 
 
-def lowest_two(D, a, b):
-    """Two lowest levels: D (B, 2^n), a, b (S,) → (B, S, 2)."""
-    B, N = D.shape
-    S, n = a.size, N.bit_length() - 1
-    centre = D.mean(1)
-    D = D - centre[:, None]
-    scale = np.maximum(np.abs(a) * n + np.abs(b) * np.abs(D).max(1)[:, None], 1e-300)  # (B, S)
-    work = np.empty((N, N, W)), *np.empty((4, N, W))
-    lanes = np.resize(np.arange(B * S), -(-B * S // W) * W).reshape(-1, W)
-    E = np.empty((2, lanes.size))
-    for group in lanes:
-        i, j = np.divmod(group, S)
-        levels = np.empty((2, W))
-        _lanes(D[i], a[j] / scale[i, j], b[j] / scale[i, j], n, *work, levels)
-        E[:, group] = levels
-    E = np.moveaxis(E[:, : B * S].reshape(2, B, S), 0, -1) * scale[:, :, None]
-    return E + b[None, :, None] * centre[:, None, None]
+@kernel
+def lowest_pairs(H, m):
+    """The m lowest eigenvalues (m,) and orthonormal eigenvectors as rows (m, k) of symmetric H (k, k), overwritten."""
+    k = len(H)
+    diagonal, off = _tridiagonalise(H)
+    values = _bisect(diagonal, off, m)
+    small = 1e-16 * (np.abs(diagonal).max() + np.abs(off).max()) + 1e-300
+    vectors = np.empty((m, k))
+    for j in range(m):
+        y = vectors[j]
+        for i in range(k):
+            y[i] = 1.0 + ((i * 7919 + j * 104729) % 1013) / 1013.0
+        for _ in range(3):
+            _solve_shifted(diagonal, off, values[j], y, small)
+            for _ in range(2):
+                y /= np.sqrt(_dot(y, y))
+                for l in range(j):
+                    _add(y, -_dot(y, vectors[l]), vectors[l])
+            y /= np.sqrt(_dot(y, y))
+    for i in range(k - 3, -1, -1):
+        v = H[i, i + 1 :]
+        for j in range(m):
+            tail = vectors[j, i + 1 :]
+            _add(tail, -_dot(tail, v), v)
+    return values, vectors

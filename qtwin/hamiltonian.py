@@ -63,7 +63,7 @@ def _flip_lanes(typingctx, y, x, i, c):
 
 
 def _flip_rows(bits):
-    """An intrinsic f(y, x, i, h, c): flips strides h, 2h, … 2^(bits-1)·h on 2^bits vectors of 64 bytes at i, i + h, …"""
+    """An intrinsic f(y, x, i, h, c): flips of strides h, 2h, … 2^(bits-1)·h on vectors of 64 bytes at i, i + h, …"""
 
     @intrinsic
     def flip(typingctx, y, x, i, h, c):
@@ -189,16 +189,17 @@ def chebyshev(v, d, cx, cd, degree, low, high, bottom):
     p(E) = T_degree((E - c)/e) / T_degree((bottom - c)/e) with the recurrence rescaled at every step
     (Zhou, Saad, Tiago, Chelikowsky 2006), so that float32 does not overflow.  v, d: (2^n,), one dtype.
     """
+    real = v.dtype.type
     half, centre = (high - low) / 2, (high + low) / 2
     first = half / (bottom - centre)
-    sigma, one = first, v.dtype.type(1)
+    sigma = first
     older, old, new = v.copy(), np.empty_like(v), np.empty_like(v)
     q = sigma / half
-    step_all(old, older, older, d, one * q * cx, one * q * cd, one * q * centre, one * 0)
+    step_all(old, older, older, d, real(q * cx), real(q * cd), real(q * centre), real(0))
     for _ in range(degree - 1):
         following = 1 / (2 / first - sigma)
         q = 2 * following / half
-        step_all(new, old, older, d, one * q * cx, one * q * cd, one * q * centre, one * sigma * following)
+        step_all(new, old, older, d, real(q * cx), real(q * cd), real(q * centre), real(sigma * following))
         older, old, new = old, new, older
         sigma = following
     v[:] = old

@@ -1,0 +1,250 @@
+"""Two lowest levels of -A/2 Σσx + B/2 diag(E) on a whole grid of (A, B): one reduced basis for all points.
+
+H is affine in A and B, so one basis V with a few small matrices (``_basis``) gives at every point
+Ritz values, which are upper bounds, and their residuals.  The points with the worst estimates are
+repaired: their lowest Ritz vectors are Chebyshev-filtered in float32 and added to V.  About 3,500
+products with H serve a whole curve, whatever the number of points; cost grows as n·2^n.
+
+A small residual does not prove that a level is the lowest, so V starts with the driver's ground
+state, all single flips and the lowest classical states, a guard vector above E1 converges along,
+and random vectors filtered at several points must change nothing before the answer is given.
+Estimates use the cluster bound Σ r² / (distance to the first level above the cluster), because E1
+may be degenerate.
+"""
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+
+from ._basis import Basis, ritz
+from ._dense import back_substitute
+from .hamiltonian import chebyshev, spin_count, thread_pool
+
+CAPACITY = 192  # basis vectors at most
+LEVELS = 8  # Ritz pairs looked at for each point
+CLASSICAL_SEEDS = 8
+BATCH = 4  # vectors filtered at a time
+GAP_CAP = 0.1  # largest distance trusted in an estimate
+GUARD = 3e-3  # accuracy of the guard level, in units of the scale
+MAX_DEGREE = 90
+
+
+@dataclass(frozen=True)
+class ReducedInfo:
+    """estimate: largest estimated error in units of max(A/2, B/2·spread per spin); basis: vectors; products: H·x."""
+
+    estimate: float
+    basis: int
+    products: int
+    rounds: int
+
+
+def memory_needed(n):
+    """Bytes that :func:`levels_reduced` may touch for n spins (a full basis, energies, scratch)."""
+    return 2**n * (4 * CAPACITY + 8 * 3 + 4 + BATCH * (4 * 5 + 8 * 4)) + 2**27
+
+
+def memory_available():
+    """Bytes of memory that the system can still give, or None where it does not say."""
+    try:
+        with open("/proc/meminfo") as lines:
+            return next(1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
+    except (OSError, StopIteration):
+        try:
+            return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        except (AttributeError, OSError, ValueError):
+            return None
+
+
+def levels_reduced(energies, A, B, *, tol=1e-7, threads=None, progress=None, seed=0):
+    """Two lowest levels at every (A, B): (levels (S, 2), ReducedInfo).
+
+    energies: (2^n,) as from ``model.energies()``.  A, B: (S,), B ≥ 0 (the sign of A does not matter).
+    tol: estimated error in units of max(A/2, B/2·σ(E)/√n).  progress: called with (converged points, points).
+    Raises MemoryError with the memory needed, and RuntimeError with the estimate if it exceeds 10 tol.
+    """
+    energies, A, B = np.asarray(energies), np.abs(np.asarray(A, float)), np.asarray(B, float)
+    n = spin_count(energies)
+    if A.shape != B.shape or A.ndim != 1:
+        raise ValueError(f"A and B must have one shape (S,), got {A.shape} and {B.shape}")
+    if not (np.isfinite(A).all() and np.isfinite(B).all() and (B >= 0).all()):
+        raise ValueError("A and B must be finite and B ≥ 0; for a negative B negate h and J instead")
+    refuse_if_too_big(memory_needed(n), f"n={n}")
+    lowest, mean = np.partition(energies, 1)[:2], energies.mean()
+    spread = energies.std() / np.sqrt(n)
+    a, b = A / 2, B / 2 * spread
+    levels = np.sort(lowest) * (B / 2)[:, None]  # exact where A = 0
+    driver_only = (b == 0) & (a > 0)
+    levels[driver_only] = (np.array([-n, 2 - n]) * a[:, None] + (mean * B / 2)[:, None])[driver_only]
+    inside = (a > 0) & (b > 0)
+    info = ReducedInfo(0.0, 0, 0, 0)
+    if inside.any():
+        mix, where = np.unique((b / (a + b))[inside], return_inverse=True)
+        with thread_pool(threads) as pool:
+            solver = _Pencil((energies - mean) / spread, mix, tol, pool, np.random.default_rng(seed))
+            solver.run(progress)
+        info = solver.info()
+        if not info.estimate <= 10 * tol:
+            raise RuntimeError(
+                f"levels not converged: estimated error {info.estimate:.1e} of the scale after {info.products} products, "
+                f"asked {tol:.0e}; use fewer or other points, or a larger tol"
+            )
+        levels[inside] = solver.theta[where, :2] * (a + b)[inside, None] + (mean * B / 2)[inside, None]
+    return levels, info
+
+
+def refuse_if_too_big(needed, what):
+    """MemoryError naming the memory needed if the system cannot give it."""
+    available = memory_available()
+    if available is not None and needed > available:
+        raise MemoryError(
+            f"{what} needs up to {needed / 2**30:.1f} GiB and {available / 2**30:.1f} GiB are free; "
+            "close other programs or take a smaller n"
+        )
+
+
+class _Pencil:
+    """H(λ) = (1-λ)·(-Σσx) + λ·diag(d) at points 0 < λ < 1, d of zero mean and one unit of spread per spin."""
+
+    def __init__(self, d, mix, tol, pool, rng):
+        self.n, self.d, self.mix, self.tol, self.pool, self.rng = spin_count(d), d, mix, tol, pool, rng
+        self.d32, self.top = d.astype(np.float32), d.max()
+        self.basis = Basis(d, min(CAPACITY, d.size), pool)
+        shape = (mix.size, min(LEVELS, d.size))
+        self.theta, self.residual = np.full(shape, np.inf), np.full(shape, np.inf)
+        self.vectors = [None] * mix.size
+        self.guards = np.ones(mix.size, int)  # guard levels that must converge
+        self.stuck = np.zeros(mix.size, bool)
+        self.products = self.rounds = 0
+
+    def run(self, progress):
+        self.basis.extend(self._seeds())
+        self._solve(np.arange(self.mix.size))
+        probes = self._probe_points()
+        while True:
+            self._repair(progress)
+            before = self.theta[:, :2].copy()
+            if self.basis.size == len(self.basis.V) or not self._probe(probes):
+                return
+            self._solve(np.arange(self.mix.size))
+            self._repair(progress)
+            if (before - self.theta[:, :2] < 10 * self.tol).all():
+                return
+
+    def info(self):
+        return ReducedInfo(float(self._estimates()[0].max()), self.basis.size, self.products, self.rounds)
+
+    def _seeds(self):
+        """|+⟩, all single flips of it and the lowest classical states, (m, N) float32."""
+        index, N = np.arange(self.d.size), self.d.size
+        count = min(CLASSICAL_SEEDS, N - 1)
+        X = np.zeros((1 + self.n + count, N), np.float32)
+        X[0] = 1
+        for i in range(self.n):
+            X[1 + i] = 1 - 2 * ((index >> i) & 1)
+        X[np.arange(1 + self.n, len(X)), np.argpartition(self.d, count)[:count]] = 1
+        return X
+
+    def _probe_points(self):
+        last = self.mix.size - 1
+        gap = self.theta[:, 1] - self.theta[:, 0]
+        return sorted({int(gap.argmin()), 0, last // 6, last // 3, 2 * last // 3, last})
+
+    def _solve(self, points):
+        """Ritz values, residuals and vectors at the given points from the small matrices."""
+        matrices = self.basis.orthonormal()
+        k = min(self.theta.shape[1], self.basis.size)
+
+        def one(i):
+            self.theta[i, :k], self.residual[i, :k], self.vectors[i] = ritz(matrices, 1 - self.mix[i], self.mix[i], k)
+
+        list(self.pool.map(one, points))
+
+    def _estimates(self):
+        """(errors of the two levels (S, 2), index m of the first level above their cluster (S,), guard errors (S,))."""
+        theta, r = self.theta, self.residual
+        k = theta.shape[1]
+        errors, above = r[:, :2].copy(), np.full(len(theta), 2)
+        distance = theta[:, 2:] - theta[:, 1:2]  # (S, k-2)
+        far = distance >= GAP_CAP
+        above = np.where(far.any(1), 2 + far.argmax(1), k - 1)
+        for m in range(2, k):
+            gap = np.minimum(theta[:, m] - r[:, m] - theta[:, 1], GAP_CAP)
+            bound = np.where(
+                gap > 0, np.cumsum(r[:, :m][:, ::-1] ** 2, 1)[:, ::-1][:, :2].T / np.where(gap > 0, gap, 1), np.inf
+            )
+            errors = np.minimum(errors, bound.T)
+        rows = np.arange(len(theta))
+        guard = np.zeros(len(theta))
+        for extra in range(self.guards.max()):
+            m = np.minimum(above + extra, k - 1)
+            guard = np.maximum(guard, np.where(extra < self.guards, r[rows, m] ** 2 / GAP_CAP, 0))
+        return errors, above, guard
+
+    def _repair(self, progress):
+        """Filter and add Ritz vectors of the worst points until every point has converged."""
+        self.stuck[:] = False
+        while True:
+            errors, above, guard = self._estimates()
+            score = np.maximum(errors.max(1) / self.tol, guard / GUARD)
+            score[self.stuck] = 0
+            active = np.flatnonzero(score > 1)
+            if progress:
+                progress(self.mix.size - active.size, self.mix.size)
+            if not active.size or self.basis.size == len(self.basis.V):
+                return
+            self.rounds += 1
+            jobs, chosen = self._choose(active, score, above)
+            if not self._filter(jobs):
+                self.stuck[chosen] = True
+                continue
+            self._solve(active)
+            if (self._estimates()[0][active].max(1) <= self.tol).all():
+                self._solve(np.arange(self.mix.size))
+
+    def _choose(self, active, score, above):
+        """The worst points, not next to each other, and which of their Ritz vectors to filter."""
+        jobs, chosen, apart = [], [], max(1, active.size // 8)
+        for i in active[np.argsort(-score[active], kind="stable")]:
+            if len(jobs) >= BATCH:
+                break
+            if any(abs(i - j) <= apart for j in chosen):
+                continue
+            r, m = self.residual[i], above[i]
+            wanted = [j for j in range(m) if min(r[j], r[j] ** 2 / GAP_CAP) > 0.1 * self.tol]
+            last = min(m + self.guards[i], len(r))
+            wanted += [j for j in range(m, last) if r[j] ** 2 / GAP_CAP > 0.3 * GUARD]
+            chosen.append(i)
+            jobs += [(i, j, m) for j in wanted[: BATCH - len(jobs) + 1]]
+        return jobs, chosen
+
+    def _filter(self, jobs):
+        """Filter Ritz vectors j of points i with the cut above level m; returns the number of new directions."""
+        C = np.stack([self.vectors[i][j] for i, j, _ in jobs], 1)
+        X = self.basis.combine(back_substitute(self.basis.factor, C))
+        lows = [max(self.theta[i, min(m + 1, self.theta.shape[1] - 1)], self.theta[i, 1] + GAP_CAP) for i, _, m in jobs]
+        self._chebyshev(X, [i for i, _, _ in jobs], lows, 300.0)
+        return self.basis.extend(X)
+
+    def _probe(self, points):
+        """Random vectors filtered so that a level at or below θ1 would stand out of all 2^n; added to the basis."""
+        X = self.rng.standard_normal((len(points), self.d.size), np.float32)
+        self._chebyshev(X, points, [self.theta[i, 1] + 0.4 for i in points], 30 * np.sqrt(self.d.size))
+        self.guards[points] = 2
+        return self.basis.extend(X)
+
+    def _chebyshev(self, X, points, lows, gain):
+        X /= np.sqrt(np.einsum("mN,mN->m", X, X))[:, None]
+
+        def one(job):
+            row, i, low = job
+            g, l = 1 - self.mix[i], self.mix[i]
+            high = g * self.n + l * self.top
+            low = min(low, (self.theta[i, 1] + high) / 2)
+            distance = np.sqrt((low - self.theta[i, 1]) / (high - low))
+            degree = int(np.clip(np.ceil(np.log(2 * gain) / (2 * distance)), 8, MAX_DEGREE))
+            chebyshev(X[row], self.d32, g, l, degree, low, high, self.theta[i, 0])
+            return degree
+
+        self.products += sum(self.pool.map(one, zip(range(len(X)), points, lows, strict=True)))
