@@ -372,19 +372,24 @@ def test_reverse_starts_from_the_state_given():
     assert (binary.record.sample == [0, 1]).all()
 
 
-def test_reverse_chain_has_the_stationary_statistics():
-    """reinitialize_state=False: reads follow one another; their levels follow info's mean probabilities."""
+def test_reads_follow_one_another_without_reinitialize_state():
+    """The mean over many reads is the stationary state of the anneal as a Markov chain; it forgets its start."""
     sampler = EmulatedAnnealer(seed=6, **QUIET)
-    arguments = {
-        "anneal_schedule": [[0, 1], [4, 0.42], [8, 1]],
-        "initial_state": {0: 1, 1: 1, 2: 1},
-        "auto_scale": False,
-    }
+    schedule = [[0, 1], [1, 0.57], [2, 1]]
+    arguments = {"anneal_schedule": schedule, "initial_state": {0: 1, 1: 1, 2: 1}, "auto_scale": False}
     h, J = {0: 0.1, 1: 0.05, 2: 0.02}, {(0, 1): -0.2, (1, 2): -0.2}
     chain = sampler.sample_ising(h, J, num_reads=3000, reinitialize_state=False, **arguments)
     assert chi_square_p(level_counts(chain), chain.info["level_probabilities"]) > 1e-3
     first = sampler.sample_ising(h, J, num_reads=3000, **arguments)
     assert chi_square_p(level_counts(first), first.info["level_probabilities"]) > 1e-3
+
+    model = IsingModel([0.1, 0.05, 0.02], [[0, -0.2, 0], [0, 0, -0.2], [0, 0, 0]])
+    table = RateTable(model, AnnealingFunctions.dwave("Advantage_system7.1"), Bath())
+    steps = [table.probabilities(table.evolve(AnnealSchedule(schedule), table.classical_start(x))) for x in range(8)]
+    stationary = np.linalg.matrix_power(np.transpose(steps), 500)[:, 0]
+    assert chain.info["ground_state_probability"] == pytest.approx(stationary[7], abs=0.05)
+    assert first.info["ground_state_probability"] == pytest.approx(steps[0][7], abs=1e-9)
+    assert abs(stationary[7] - steps[0][7]) > 0.2
 
 
 def test_reverse_from_a_high_state_gets_the_levels_it_needs():

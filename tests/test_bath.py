@@ -144,7 +144,7 @@ def test_long_pause_ends_in_the_gibbs_state(n, seed, s):
 
 def test_one_spin_relaxes_at_its_rate():
     """Two levels: p_excited(t) = p_eq + (p_0 - p_eq) e^(-(γ(ω) + γ(-ω)) |⟨0|σz|1⟩|² t)."""
-    h, s, t_us = 0.3, 0.42, 0.05
+    h, s, t_us = 0.3, 0.42, 0.003
     A, B = FUNCTIONS.A(s), FUNCTIONS.B(s)
     omega = 2 * np.pi * np.hypot(A, B * h)
     element = A**2 / (A**2 + (B * h) ** 2)
@@ -153,7 +153,8 @@ def test_one_spin_relaxes_at_its_rate():
     expected = up / (up + down) + (1 - up / (up + down)) * np.exp(-(up + down) * t_us * 1e3)
     table = RateTable(IsingModel([h], [[0.0]]), FUNCTIONS, bath)
     populations = table.evolve(AnnealSchedule([[0, s], [t_us, s]]), start=[0.0, 1.0])
-    assert populations[1] == pytest.approx(expected, rel=1e-6)
+    assert 0.2 < expected < 0.6
+    assert populations[1] == pytest.approx(expected, rel=1e-9)
 
 
 def test_agrees_with_brmesolve():
@@ -193,17 +194,40 @@ def test_an_anneal_is_the_product_of_its_parts():
     np.testing.assert_allclose(second, whole, rtol=1e-10)
 
 
-def test_matches_expm_cell_by_cell_from_the_top():
-    """From the highest level, hundreds of kT up, where the symmetric form would lose its digits."""
-    model = IsingModel([4.0, -3.0, 2.5], [[0, 1, -2], [0, 0, 0.7], [0, 0, 0]])
-    table = RateTable(model, FUNCTIONS, OHMIC, cells=12)
-    start = np.eye(8)[7]
-    assert table.cells.root[11, 7] < 1e-20
-    cells, dwell = np.arange(11, 4, -1), np.full(7, 3.0)
-    expected = start
-    for g in cells:
-        expected = expm(table.cells.rates[g] * 3.0) @ expected
-    np.testing.assert_allclose(table.cells.evolve(start, cells, dwell), expected, atol=1e-9)
+@pytest.mark.parametrize(("start", "end"), [(0.15, 0.55), (0.55, 0.15)])
+def test_a_ramp_is_the_product_of_expm(start, end):
+    """Forward and backward, short enough that nothing equilibrates."""
+    table, t_ns = RateTable(qubo(3, 1), FUNCTIONS, OHMIC, cells=12), 6.0
+    assert (table.cells.count == 8).all()
+    begin = np.array([0.3, 0.2, 0.1, 0.1, 0.1, 0.1, 0.05, 0.05])
+    expected = begin
+    for g in range(12) if end > start else range(11, -1, -1):
+        low, high = max(table.edges[g], min(start, end)), min(table.edges[g + 1], max(start, end))
+        if high > low:
+            expected = expm(table.cells.rates[g] * t_ns * (high - low) / 0.4) @ expected
+    ours = table.evolve(AnnealSchedule([[0, start], [t_ns / 1e3, end]]), start=begin)
+    np.testing.assert_allclose(ours, expected, atol=1e-9)
+    assert np.abs(ours - begin).max() > 0.1
+    assert ours[0] < 0.9
+
+
+def test_matches_expm_from_every_level():
+    """Levels hundreds of kT up: there the symmetric form alone has no digits left."""
+    rng = np.random.default_rng(0)
+    model = IsingModel(rng.uniform(-4, 4, 4), np.triu(rng.uniform(-2, 1, (4, 4)), 1))
+    table = RateTable(model, FUNCTIONS, Bath(T_mK=3, width_ghz=0), cells=24)
+    worst = 0.0
+    for g in (8, 16, 22, 23):
+        cell = table.cells
+        dwell = 0.7 / np.abs(cell.rates[g]).max()
+        exact = expm(cell.rates[g] * dwell)
+        for m, start in enumerate(np.eye(16)):
+            ours = cell.evolve(start, np.array([g]), np.array([dwell]))
+            np.testing.assert_allclose(ours, exact[:, m], atol=1e-9)
+        modes, root = cell.modes[g], cell.root[g]
+        plain = (root[:, None] * modes * np.exp(cell.decay[g] * dwell)) @ (modes.T / root)
+        worst = max(worst, np.abs(plain - exact).max())
+    assert worst > 1
 
 
 def test_positive_step_is_expm():
