@@ -5,7 +5,6 @@ import plotly.graph_objects as go
 
 from ._base import (
     COLOURS,
-    INK,
     SHADES,
     axis_title,
     legend,
@@ -22,6 +21,7 @@ from ._base import (
 def plot_spectrum(spectrum, *, unit=None, mark=True, title=None, description=None):
     """Levels over s of a Spectrum: E0 blue, E1 vermillion, higher ones grey, the smallest gap marked."""
     s, levels = np.asarray(spectrum.s), np.asarray(spectrum.levels)
+    unit = unit or getattr(spectrum, "unit", None)
     k = levels.shape[1]
     title = title or (_gap_finding(spectrum, unit) if k > 1 else "The ground state energy along the anneal")
     figure = new_figure(
@@ -45,6 +45,7 @@ def plot_spectrum(spectrum, *, unit=None, mark=True, title=None, description=Non
 def plot_gap(gaps, *, unit=None, log=False, title=None, description=None):
     """The gap E1 - E0 over s, its minimum as a dot: a Spectrum, or {name: Spectrum or (s, gap)}."""
     named = gaps if isinstance(gaps, dict) else {"gap": gaps}
+    unit = unit or getattr(next(iter(named.values())), "unit", None)
     curves = {name: _curve(one) for name, one in named.items()}
     figure = new_figure(
         title or _gaps_finding(curves, unit),
@@ -61,8 +62,7 @@ def plot_gap(gaps, *, unit=None, log=False, title=None, description=None):
         figure.add_trace(go.Scatter(x=[where], y=[low], name=f"{name}, minimum", **dot))
         if len(curves) <= 2:
             label = f"<b>{with_unit(number(low), unit)} at s = {number(where, 2)}</b>"
-            top = max(g.max() for _, g, _, _ in curves.values())
-            _dot_label(figure, label, where, low, colour, log, low < 0.82 * top)
+            _dot_label(figure, label, where, low, colour, log)
     figure.update_layout(showlegend=len(curves) > 1)
     figure.update_xaxes(range=[min(c[0].min() for c in curves.values()), max(c[0].max() for c in curves.values())])
     _gap_axis(figure, curves, log)
@@ -200,25 +200,18 @@ def _mark_gap(figure, spectrum, unit):
     )
 
 
-def _dot_label(figure, text, x, y, colour, log, below_top):
-    side = "right" if x > 0.75 else "left" if x < 0.2 else "center"
-    figure.add_annotation(
-        x=x,
-        y=np.log10(max(y, 1e-300)) if log else y,
-        text=text,
-        showarrow=False,
-        yshift=12 if below_top else -12,
-        yanchor="bottom" if below_top else "top",
-        xanchor=side,
-        bgcolor="rgba(255,255,255,0.8)",
-        font=dict(color=colour if colour != INK else INK, size=14),
-    )
+def _dot_label(figure, text, x, y, colour, log):
+    """The value below the dot: the curve lies above its minimum, so nothing is covered."""
+    side = "right" if x > 0.8 else "left" if x < 0.2 else "center"
+    place = dict(x=x, y=np.log10(max(y, 1e-300)) if log else y, xanchor=side, yanchor="top", yshift=-10)
+    figure.add_annotation(text=text, showarrow=False, font=dict(color=colour, size=14), **place)
 
 
 def _gap_axis(figure, curves, log):
     top = max(c[1].max() for c in curves.values())
     if log:
         low = min(max(c[2], 1e-12) for c in curves.values())
-        figure.update_yaxes(type="log", range=[np.log10(low) - 0.3, np.log10(top) + 0.15])
+        span = np.log10(top / low)
+        figure.update_yaxes(type="log", range=[np.log10(low) - 0.14 * span, np.log10(top) + 0.06 * span])
     else:
-        figure.update_yaxes(range=[-0.03 * top, 1.06 * top])
+        figure.update_yaxes(range=[-0.13 * top, 1.06 * top])

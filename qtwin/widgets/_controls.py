@@ -24,6 +24,8 @@ class Control(w.VBox):
         self.head = w.HTML()
         super().__init__([self.head, control])
         self.add_class("qtwin-control")
+        if not value:
+            self.add_class("qtwin-plain")
         self._draw()
 
     def show(self, text):

@@ -3,30 +3,28 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from ..figures._base import COLOURS, new_figure, number, style, template
+from ..figures._base import COLOURS, new_figure, number, style, template, with_unit
 from ..figures._interactive import FigureWidget
 
 MOST_LEVELS = 8
 
 
 class Panel(FigureWidget):
-    """A FigureWidget as wide as its box, transparent, without zoom, so that axes stay where they are."""
+    """A FigureWidget of the size of its box, transparent, without zoom, so that axes stay where they are."""
 
-    def __init__(self, title, traces, height=330):
+    def __init__(self, title, traces):
         super().__init__()
         self._config = dict(displayModeBar=False, responsive=True)
         self.update_layout(
             template=template(),
             autosize=True,
-            width=None,
-            height=height,
             margin=dict(l=62, r=26, t=14, b=56),
             paper_bgcolor="rgba(0,0,0,0)",
             plot_bgcolor="rgba(0,0,0,0)",
             showlegend=False,
             hovermode="closest",
         )
-        self.layout.template.layout.width = None
+        self.layout.template.layout.update(width=None, height=None)
         self.update_xaxes(title_text="anneal fraction s", range=[0, 1], showgrid=False, nticks=6, fixedrange=True)
         self.update_yaxes(title_text=title, fixedrange=True, showline=False, ticks="", nticks=7)
         self.add_traces(traces)
@@ -42,6 +40,7 @@ def levels_panel():
     for k in range(MOST_LEVELS - 1, -1, -1):
         look = style(("ground", "excited")[k] if k < 2 else "higher")[0]
         hover = f"E{k} = %{{y:.3f}} at s = %{{x:.2f}}<extra></extra>"
+        look = look | dict(simplify=False)
         traces.append(go.Scatter(mode="lines", line=look, name=f"E{k}", hovertemplate=hover))
     for k, role in enumerate(("ground", "excited")):
         font = dict(color=COLOURS[role], size=14)
@@ -53,48 +52,48 @@ def levels_panel():
 def gap_panel():
     """The gap in green, its minimum as a dot with its value."""
     green = COLOURS["gap"]
-    line = go.Scatter(
-        mode="lines", line=style("gap")[0], name="gap", hovertemplate="gap %{y:.3f} at s = %{x:.2f}<extra></extra>"
-    )
+    hover = "gap %{y:.3f} at s = %{x:.2f}<extra></extra>"
+    line = go.Scatter(mode="lines", line=style("gap")[0] | dict(simplify=False), name="gap", hovertemplate=hover)
     look = dict(marker=dict(color=green, size=13), textfont=dict(color=green, size=14), hoverinfo="skip")
     return Panel("gap g(s)", [line, go.Scatter(mode="markers+text", name="smallest gap", cliponaxis=False, **look)])
 
 
-def draw_levels(panel, spectrum, shown):
-    """Put ``shown`` levels into the panel; the traces of the others are emptied."""
+def draw_levels(panel, spectrum):
+    """Put the levels of a Spectrum into the panel; the traces that are left over are emptied."""
     low, high = panel.layout.yaxis.range
     ends = spectrum.levels[-1, :2]
-    shift = max(0.0, 0.055 * (high - low) - (ends[1] - ends[0])) / 2  # labels that would touch move apart
+    shift = max(0.0, 0.05 * (high - low) - (ends[1] - ends[0])) / 2  # labels that would touch move apart
     with panel.batch_update():
         for k in range(MOST_LEVELS):
             line = panel.data[MOST_LEVELS - 1 - k]
-            line.x, line.y = (spectrum.s, spectrum.levels[:, k]) if k < shown else ([], [])
+            line.x, line.y = (spectrum.s, spectrum.levels[:, k]) if k < spectrum.levels.shape[1] else ([], [])
         for k, sign in enumerate((-1, 1)):
             label = panel.data[MOST_LEVELS + k]
             label.x, label.y = [1.0], [ends[k] + sign * shift]
 
 
 def draw_gap(panel, spectrum, unit):
-    """Put the gap and its minimum into the panel."""
-    low, high = panel.layout.yaxis.range
+    """Put the gap and its minimum into the panel; the value stands below the dot, clear of the curve."""
     line, dot = panel.data
-    side = "left" if spectrum.s_min > 0.72 else "right" if spectrum.s_min < 0.28 else "center"
+    at = np.searchsorted(spectrum.s, spectrum.s_min)  # the refined minimum lies between grid points
+    side = "left" if spectrum.s_min > 0.76 else "right" if spectrum.s_min < 0.24 else "center"
     with panel.batch_update():
-        line.x, line.y = spectrum.s, spectrum.gap
+        line.x = np.insert(spectrum.s, at, spectrum.s_min)
+        line.y = np.insert(spectrum.gap, at, spectrum.min_gap)
         dot.x, dot.y = [spectrum.s_min], [spectrum.min_gap]
-        dot.text = [f"<b>{number(spectrum.min_gap, 2)}{f' {unit}' if unit else ''} at s = {spectrum.s_min:.2f}</b>  "]
-        dot.textposition = f"{'top' if spectrum.min_gap < 0.85 * high else 'bottom'} {side}"
+        dot.text = [f"<b>{with_unit(number(spectrum.min_gap, 2), unit)} at s = {spectrum.s_min:.2f}</b>"]
+        dot.textposition = f"bottom {side}"
 
 
-def ranges(spectra):
-    """Axis ranges that hold all these spectra: (energy low, high), (gap low, high), rounded outwards."""
-    low = min(float(one.levels.min()) for one in spectra)
-    high = max(float(one.levels.max()) for one in spectra)
-    widest = max(float(one.gap.max()) for one in spectra)
-    step = 10.0 ** np.floor(np.log10(max(high - low, 1e-9)))
-    step = step if high - low > 3 * step else step / 2
-    top = 1.08 * widest
-    return (step * np.floor(low / step - 0.05), step * np.ceil(high / step + 0.05)), (-0.04 * top, top)
+def energy_range(low, high):
+    """A y range that holds low … high, rounded outwards to halves of a power of ten."""
+    step = 10.0 ** np.floor(np.log10(max(high - low, 1e-9))) / 2
+    return step * np.floor(low / step - 0.05), step * np.ceil(high / step + 0.05)
+
+
+def gap_range(widest):
+    """A y range from a little below zero, where the smallest gap's value is written, to the widest gap."""
+    return -0.13 * widest, 1.06 * widest
 
 
 def static_twin(levels, gap, description, title):

@@ -8,6 +8,7 @@ function nameControls(root) {
     for (const handle of control.querySelectorAll(".noUi-handle")) {
       set(handle, "aria-label", name);
       set(handle, "aria-valuetext", value);
+      fill(handle);
     }
     for (const select of control.querySelectorAll("select")) set(select, "aria-label", name);
     for (const group of control.querySelectorAll(".widget-toggle-buttons, .jupyter-widget-ToggleButtons")) {
@@ -25,13 +26,21 @@ function nameControls(root) {
   }
 }
 
+// the blue part of a slider's track, from the left end to the handle
+function fill(handle) {
+  const [low, high, now] = ["min", "max", "now"].map((end) => Number(handle.getAttribute(`aria-value${end}`)));
+  const share = `${high > low ? (100 * (now - low)) / (high - low) : 0}%`;
+  const track = handle.closest(".noUi-target");
+  if (track && track.style.getPropertyValue("--fill") !== share) track.style.setProperty("--fill", share);
+}
+
 function set(element, attribute, value) {
   if (element.getAttribute(attribute) !== value) element.setAttribute(attribute, value);
 }
 
 function watch(root) {
   const naming = new MutationObserver(() => nameControls(root));
-  naming.observe(root, { subtree: true, childList: true, characterData: true, attributeFilter: ["class"] });
+  naming.observe(root, { subtree: true, childList: true, characterData: true, attributeFilter: ["class", "aria-valuenow"] });
   nameControls(root);
   let width = 0;
   const sizing = new ResizeObserver(() => {
