@@ -110,11 +110,11 @@ def _flipped(v, d, out):
 
 
 @kernel
-def ritz(matrices, g, l, k):
-    """k lowest Ritz values (k,), residuals (k,), vectors (k, size) of g·X + l·D in an orthonormal basis."""
-    theta, C = lowest_pairs(g * matrices[0] + l * matrices[1], k)
+def ritz(matrices, g, mix, k):
+    """k lowest Ritz values (k,), residuals (k,), vectors (k, size) of g·X + mix·D in an orthonormal basis."""
+    theta, C = lowest_pairs(g * matrices[0] + mix * matrices[1], k)
     residual = np.empty(k)
-    Q = g * g * matrices[2] + g * l * matrices[3] + l * l * matrices[4]
+    Q = g * g * matrices[2] + g * mix * matrices[3] + mix * mix * matrices[4]
     for j in range(k):
         total = 0.0
         for i in range(len(Q)):

@@ -79,7 +79,7 @@ def solve_factored(L, C):
 
 @kernel
 def _tridiagonalise(H):
-    """(diagonal, off-diagonal); H is overwritten: row i holds the Householder vector of step i right of the diagonal."""
+    """(diagonal, off-diagonal); H is overwritten, row i by the Householder vector of step i."""
     k = len(H)
     off = np.zeros(k)
     p = np.empty(k)
@@ -193,8 +193,8 @@ def lowest_pairs(H, m):
             _solve_shifted(diagonal, off, values[j], y, small)
             for _ in range(2):
                 y /= np.sqrt(_dot(y, y))
-                for l in range(j):
-                    _add(y, -_dot(y, vectors[l]), vectors[l])
+                for below in range(j):
+                    _add(y, -_dot(y, vectors[below]), vectors[below])
             y /= np.sqrt(_dot(y, y))
     for i in range(k - 3, -1, -1):
         v = H[i, i + 1 :]

@@ -12,13 +12,13 @@ Estimates use the cluster bound Σ r² / (distance to the first level above the 
 may be degenerate.
 """
 
-import os
 from dataclasses import dataclass
 
 import numpy as np
 
 from ._basis import Basis, ritz
 from ._dense import back_substitute
+from ._memory import refuse_if_too_big
 from .hamiltonian import chebyshev, spin_count, thread_pool
 
 CAPACITY = 192  # basis vectors at most
@@ -43,18 +43,6 @@ class ReducedInfo:
 def memory_needed(n):
     """Bytes that :func:`levels_reduced` may touch for n spins (a full basis, energies, scratch)."""
     return 2**n * (4 * CAPACITY + 8 * 3 + 4 + BATCH * (4 * 5 + 8 * 4)) + 2**27
-
-
-def memory_available():
-    """Bytes of memory that the system can still give, or None where it does not say."""
-    try:
-        with open("/proc/meminfo") as lines:
-            return next(1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
-    except (OSError, StopIteration):
-        try:
-            return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        except (AttributeError, OSError, ValueError):
-            return None
 
 
 def levels_reduced(energies, A, B, *, tol=1e-7, threads=None, progress=None, seed=0):
@@ -87,21 +75,11 @@ def levels_reduced(energies, A, B, *, tol=1e-7, threads=None, progress=None, see
         info = solver.info()
         if not info.estimate <= 10 * tol:
             raise RuntimeError(
-                f"levels not converged: estimated error {info.estimate:.1e} of the scale after {info.products} products, "
-                f"asked {tol:.0e}; use fewer or other points, or a larger tol"
+                f"levels not converged: estimated error {info.estimate:.1e} of the scale, asked {tol:.0e}, "
+                f"after {info.products} products; use fewer or other points, or a larger tol"
             )
         levels[inside] = solver.theta[where, :2] * (a + b)[inside, None] + (mean * B / 2)[inside, None]
     return levels, info
-
-
-def refuse_if_too_big(needed, what):
-    """MemoryError naming the memory needed if the system cannot give it."""
-    available = memory_available()
-    if available is not None and needed > available:
-        raise MemoryError(
-            f"{what} needs up to {needed / 2**30:.1f} GiB and {available / 2**30:.1f} GiB are free; "
-            "close other programs or take a smaller n"
-        )
 
 
 class _Pencil:
@@ -239,12 +217,12 @@ class _Pencil:
 
         def one(job):
             row, i, low = job
-            g, l = 1 - self.mix[i], self.mix[i]
-            high = g * self.n + l * self.top
+            g, mix = 1 - self.mix[i], self.mix[i]
+            high = g * self.n + mix * self.top
             low = min(low, (self.theta[i, 1] + high) / 2)
             distance = np.sqrt((low - self.theta[i, 1]) / (high - low))
             degree = int(np.clip(np.ceil(np.log(2 * gain) / (2 * distance)), 8, MAX_DEGREE))
-            chebyshev(X[row], self.d32, g, l, degree, low, high, self.theta[i, 0])
+            chebyshev(X[row], self.d32, g, mix, degree, low, high, self.theta[i, 0])
             return degree
 
         self.products += sum(self.pool.map(one, zip(range(len(X)), points, lows, strict=True)))

@@ -10,7 +10,7 @@ n           levels       method
 6 … 10      2            batched Chebyshev-filtered subspaces (``_batch``)
 1 … 10      to 2^n       LAPACK
 11 … 22     2            parametric reduced basis (``_reduced``)
-11 … 16     to 16        Lanczos with the matrix-free H (``hamiltonian``)
+11 … 16     to 16        Chebyshev-filtered block with the matrix-free H (``_block``)
 =========== ============ ==============================================================
 
 Whatever an iterative method does not converge is computed again by LAPACK or raised as an error.
@@ -175,11 +175,13 @@ def _solve(D, a, b, levels, states):
         if not states:
             return np.array(points)
         return np.array([w for w, _ in points]), np.array([v for _, v in points])
-    from . import _reduced
-
     if levels == 2 and not states:
-        return _reduced.levels_reduced(D, 2 * a, 2 * b)[0]
-    return _reduced.levels_lanczos(D, 2 * a, 2 * b, levels, states=states)
+        from ._reduced import levels_reduced
+
+        return levels_reduced(D, 2 * a, 2 * b)[0]
+    from ._block import levels_block
+
+    return levels_block(D, 2 * a, 2 * b, levels, states=states)
 
 
 def _lapack(D, a, b, levels, states):
