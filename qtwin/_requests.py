@@ -96,15 +96,15 @@ def read_request(parameters, properties):
     if mode not in ("raw", "histogram"):
         raise ValueError(f"answer_mode must be 'raw' or 'histogram', got {mode!r}")
     request = Request(
-        schedule,
-        _reads(given.get("num_reads", 1), properties["num_reads_range"]),
-        mode == "raw",
-        _flag(given, "auto_scale"),
-        given.get("initial_state"),
-        _flag(given, "reinitialize_state"),
-        given.get("label"),
-        _within(given, "programming_thermalization", properties),
-        _within(given, "readout_thermalization", properties),
+        schedule=schedule,
+        num_reads=_reads(given.get("num_reads", 1), properties["num_reads_range"]),
+        raw=mode == "raw",
+        auto_scale=_flag(given, "auto_scale"),
+        initial_state=given.get("initial_state"),
+        reinitialize_state=_flag(given, "reinitialize_state"),
+        label=given.get("label"),
+        programming_thermalization=_within(given, "programming_thermalization", properties),
+        readout_thermalization=_within(given, "readout_thermalization", properties),
     )
     _check_duration(request, properties["problem_run_duration_range"][1])
     return request
@@ -156,8 +156,11 @@ def _ranged(h, pairs, J, properties):
 def _refuse_special(given):
     if given.get("fast_anneal"):
         raise ValueError("fast_anneal=True is not emulated: standard anneals only; leave fast_anneal out")
-    for name in ("anneal_offsets", "flux_biases", "h_gain_schedule"):
-        if name in given and np.any(np.nan_to_num(np.asarray(given[name], float))):
+    for name, neutral in (("anneal_offsets", 0.0), ("flux_biases", 0.0), ("h_gain_schedule", 1.0)):
+        values = np.asarray(given.get(name, neutral), float)
+        if name == "h_gain_schedule" and name in given:
+            values = values[..., 1]  # of points [t, g]
+        if np.any(np.nan_to_num(values, nan=neutral) != neutral):
             raise ValueError(f"{name} is not emulated; leave it out, or use annealer('qpu')")
 
 

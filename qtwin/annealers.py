@@ -14,16 +14,18 @@ import numpy as np
 
 from ._problem import SpinProblem, combine_levels, merge_levels
 from ._requests import PARAMETERS, PROPERTIES, check_ranges, read_request, scale_factor
-from .bath import MAX_QUBITS, Bath, RateTable
+from .bath import MAX_QUBITS, Bath, RateTable, checked_levels
 from .ising import index_of, spins_of
 from .schedule import AnnealingFunctions
 
+CONTROL_ERRORS = (0.015, 0.015)  # σ of h and of J, hardware units
 GUARD_LIMIT = 0.01  # excited population above which coherent effects may matter
 MOST_LEVELS = 256  # energy levels listed in info
 KEPT_TABLES = 16
+_EXAMPLES = {AnnealingFunctions: "AnnealingFunctions.dwave('Advantage_system4.1')", Bath: "Bath(T_mK=20)"}
 
 
-def annealer(kind="emulated", functions=None, bath=None, control_errors=(0.015, 0.015), levels=None, seed=None):
+def annealer(kind="emulated", functions=None, bath=None, control_errors=CONTROL_ERRORS, levels=None, seed=None):
     """An annealer with the interface of Ocean's DWaveSampler.
 
     kind: "emulated", or "qpu" for a DWaveSampler when a token is configured (then the other
@@ -35,10 +37,8 @@ def annealer(kind="emulated", functions=None, bath=None, control_errors=(0.015, 
     Raises ValueError for functions without GHz; ImportError without the Ocean SDK.
     """
     if kind == "qpu":
-        if (functions, bath, control_errors, levels, seed) != (None, None, (0.015, 0.015), None, None):
-            raise ValueError(
-                "annealer('qpu') takes no functions, bath, control_errors, levels or seed: the QPU has its own"
-            )
+        if control_errors is not CONTROL_ERRORS or any(x is not None for x in (functions, bath, levels, seed)):
+            raise ValueError("annealer('qpu') takes no functions, bath, control_errors, levels or seed; leave them out")
         return _qpu()
     if kind != "emulated":
         raise ValueError(f"annealer kind must be 'emulated' or 'qpu', got {kind!r}")
@@ -60,16 +60,19 @@ class EmulatedAnnealer(dimod.Sampler):
     properties = None  # dimod asks for both on the class; set for each instance
     parameters = None
 
-    def __init__(self, functions=None, bath=None, control_errors=(0.015, 0.015), levels=None, seed=None):
-        self.functions = functions or AnnealingFunctions.dwave("Advantage_system7.1")
+    def __init__(self, functions=None, bath=None, control_errors=CONTROL_ERRORS, levels=None, seed=None):
+        self.functions = AnnealingFunctions.dwave("Advantage_system7.1") if functions is None else functions
+        self.bath = Bath() if bath is None else bath
+        for value, kind in ((self.functions, AnnealingFunctions), (self.bath, Bath)):
+            if not isinstance(value, kind):
+                raise TypeError(f"expected {kind.__name__}, got {value!r}; for instance {_EXAMPLES[kind]}")
         if self.functions.unit != "GHz":
             raise ValueError(
                 f"annealing functions {self.functions.name!r} have no GHz, so no time scale; "
                 "use AnnealingFunctions.dwave(...) or a solver's own table"
             )
-        self.bath = bath or Bath()
         self.control_errors = _sigmas(control_errors)
-        self.levels = levels
+        self.levels = levels if levels is None else checked_levels(levels)
         self._seeds = np.random.SeedSequence(seed)
         self._tables = OrderedDict()
         self.properties = {
@@ -179,9 +182,9 @@ class EmulatedAnnealer(dimod.Sampler):
         """Could coherent (diabatic) effects matter, which the master equation leaves out?
 
         ``estimate``: the largest over the schedule of (ds/dt)² Σ_m |⟨m|dH/ds|0⟩|²/(E_m - E_0)⁴, the
-        first-order population that leaves the ground state, at ``s``; ``matters`` if it exceeds
-        ``limit``.  At an avoided crossing 0.01 goes with a Landau-Zener probability of about 4e-4.
-        Crossings narrower than a cell of s (gaps below some 10 MHz) escape it.
+        first-order population that leaves the ground state, met at ``s``; ``matters`` if it exceeds
+        ``limit``.  At an avoided crossing an estimate of 0.01 goes with a Landau-Zener probability of
+        about 4e-4.  Cheap and on the safe side: a warning to look closer, not an error bar.
         """
         estimate, s = max((answer.guard for answer in answers), default=(0.0, 0.0))
         return {"estimate": estimate, "s": s, "limit": GUARD_LIMIT, "matters": estimate > GUARD_LIMIT}
@@ -242,6 +245,7 @@ def _qpu():
     try:
         from dwave.cloud.config import load_config
         from dwave.cloud.config.exceptions import ConfigFileError
+        from dwave.cloud.exceptions import SolverError
         from dwave.system import DWaveSampler
     except ModuleNotFoundError as error:
         raise _needs_ocean("annealer('qpu')", error) from None
@@ -256,4 +260,8 @@ def _qpu():
         ) from None
     if not token:
         raise ValueError(f"no D-Wave API token is configured; {advice}")
-    return DWaveSampler()
+    try:
+        return DWaveSampler()
+    except (OSError, ValueError, SolverError) as error:  # what they say may quote the configuration
+        reason = f"no QPU could be reached or chosen ({type(error).__name__})"
+        raise ConnectionError(f"{reason}; check network, token and solver, or use annealer('emulated')") from None

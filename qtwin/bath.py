@@ -23,6 +23,7 @@ along any schedule is then a product of exponentials, one for each cell it cross
 
 from dataclasses import asdict, dataclass
 from functools import lru_cache
+from numbers import Integral
 
 import numpy as np
 from scipy.optimize import brentq
@@ -146,7 +147,7 @@ class RateTable:
             )
         if model.n > MAX_QUBITS:
             raise ValueError(f"n={model.n} qubits in one component; the emulated bath takes at most {MAX_QUBITS}")
-        self.K = _levels(levels, model.n)
+        self.K = min(2**model.n, 32 if levels is None else checked_levels(levels))
         self.s_end = _freeze(lambda s: self.bath.energy_factor * functions.A(s), functions.name)
         self.edges = np.linspace(0, self.s_end, cells + 1)
         self._driven = Driven(model.n, model.energies() - model.offset, functions, self.bath, self.K)
@@ -218,12 +219,11 @@ class RateTable:
             yield self.cells, cells, overlap[cells] / speed, speed
 
 
-def _levels(levels, n):
-    if levels is None:
-        return min(2**n, 32)
-    if levels != int(levels) or levels < 2:
+def checked_levels(levels):
+    """A number of levels as an int; ValueError unless it is whole and at least 2."""
+    if isinstance(levels, bool) or not isinstance(levels, Integral) or levels < 2:
         raise ValueError(f"levels must be a whole number ≥ 2, got {levels!r}")
-    return min(int(levels), 2**n)
+    return int(levels)
 
 
 def _freeze(A, name):

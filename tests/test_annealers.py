@@ -9,6 +9,7 @@ import dimod
 import dimod.testing
 import numpy as np
 import pytest
+from dwave.cloud.exceptions import SolverAuthenticationError
 from dwave.system import DWaveSampler, EmbeddingComposite, FixedEmbeddingComposite
 from dwave.system.testing import MockDWaveSampler
 from scipy.stats import chi2
@@ -70,7 +71,7 @@ def test_sampler_api(qpu):
 def test_properties_are_the_mocks(qpu):
     for name, value in PROPERTIES.items():
         assert qpu.properties[name] == value
-    assert set(qpu.substitute_sampler.parameters) == set(qpu.parameters) - {"label"} | {"label"}
+    assert set(qpu.substitute_sampler.parameters) == set(qpu.parameters)
     assert "emulated" in qpu.properties["chip_id"]
 
 
@@ -454,6 +455,7 @@ def test_harmless_parameters_pass(qpu):
     sampleset = qpu.sample_ising(
         {30: 1}, {}, fast_anneal=False, flux_drift_compensation=True, reduce_intersample_correlation=True,
         programming_thermalization=10, readout_thermalization=5.0, anneal_offsets=None, reinitialize_state=True,
+        h_gain_schedule=[[0, 1], [20, 1]], flux_biases=[0.0] * 5,
     )  # fmt: skip
     assert sampleset.info["timing"]["qpu_delay_time_per_sample"] > 5
 
@@ -479,6 +481,7 @@ def test_large_component_is_refused_in_one_line(qpu):
     [
         ({"kind": "simulated"}, "must be 'emulated' or 'qpu', got 'simulated'"),
         ({"functions": AnnealingFunctions.linear()}, "'linear' have no GHz.*AnnealingFunctions.dwave"),
+        ({"levels": 1}, "levels must be a whole number ≥ 2, got 1"),
         ({"control_errors": 0.015}, r"control_errors must be \(σ_h, σ_J\)"),
         ({"control_errors": (0.1, -0.1)}, "control_errors must be"),
         ({"kind": "qpu", "seed": 1}, "takes no functions, bath"),
@@ -488,6 +491,13 @@ def test_large_component_is_refused_in_one_line(qpu):
 def test_annealer_refuses(arguments, message):
     with pytest.raises(ValueError, match=message):
         annealer(**arguments)
+
+
+def test_annealer_refuses_other_types():
+    with pytest.raises(TypeError, match="expected AnnealingFunctions, got 'Advantage_system4.1'"):
+        annealer(functions="Advantage_system4.1")
+    with pytest.raises(TypeError, match="expected Bath, got 15"):
+        annealer(bath=15)
 
 
 # ---- the QPU: tokens stay secret, messages stay short, nothing goes to the network
@@ -513,6 +523,22 @@ def refusal():
     assert SECRET not in str(caught.value)
     assert caught.value.__cause__ is None
     return str(caught.value)
+
+
+def test_unreachable_qpu_in_one_line(no_config, monkeypatch):
+    """Whatever the client says, it may quote the configuration: only the kind of error is shown."""
+    monkeypatch.setenv("DWAVE_API_TOKEN", SECRET)
+
+    def fail():
+        raise SolverAuthenticationError(f"bad token {SECRET}")
+
+    monkeypatch.setattr("dwave.system.DWaveSampler", fail)
+    with pytest.raises(
+        ConnectionError, match=r"no QPU could be reached or chosen \(SolverAuthenticationError\)"
+    ) as caught:
+        annealer("qpu")
+    assert SECRET not in str(caught.value)
+    assert caught.value.__suppress_context__
 
 
 def test_no_token(no_config):
