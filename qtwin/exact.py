@@ -122,7 +122,9 @@ def _run(executor, tasks, models, a, b, gaps):
 
     futures = [executor.submit(_gap_task, [models[i] for i in task], a, b) for task in tasks]
     try:
-        with tqdm(total=len(models), desc="gap curves", unit="curve", delay=1) as bar:
+        # the notebook's bar does not read TQDM_DISABLE by itself
+        silent = os.environ.get("TQDM_DISABLE", "") not in ("", "0")
+        with tqdm(total=len(models), desc="gap curves", unit="curve", delay=1, disable=silent) as bar:
             for task, future in zip(tasks, futures, strict=True):
                 gaps[task] = future.result()
                 bar.update(len(task))
