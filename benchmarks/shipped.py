@@ -50,9 +50,7 @@ def write(name):
     places = result.s[list(CHECKED)]
     exact = np.array([arpack(model, functions.A(s), functions.B(s)) for s in places])
     worst = float(abs(exact - result.levels[list(CHECKED)]).max())
-    print(
-        f"{name}: {seconds:.1f} s; worst difference to ARPACK {worst:.1e} at s = {np.round(places, 3).tolist()}"
-    )
+    print(f"{name}: {seconds:.1f} s; worst difference to ARPACK {worst:.1e} at s = {np.round(places, 3).tolist()}")
     arrays = shipped.rounded(result)
     data = {
         "name": name,
