@@ -21,6 +21,7 @@ W = 32  # problems side by side
 K = 4  # vectors in the block
 SPAN = 0.05  # the block ends this far above E1, in units of the gap, or it is larger than K
 TOLERANCE = 2e-9  # error allowed, in units of the largest energy
+GROWTH = 1e5  # largest growth of E0 against E1 in a filter: float32 must still hold E1
 LOW = 3  # classical states that seed the block
 MIN_N, MAX_N = 6, 10
 ROW = 8 * W
@@ -236,14 +237,16 @@ def _ritz_values(S, A, Q, m, k, L, f, B, V, C, theta, residual, error, co, si):
                 C[c, i, q] = V[i, order[c], q] * f[i, q]
     for c in range(k):
         for q in range(W):
-            residual[c, q] = -theta[c, q] * theta[c, q]
+            residual[c, q], error[q] = 0.0, 0.0
         for i in range(m):
             for j in range(i + 1):
                 w = 1.0 if i == j else 2.0
                 for q in range(W):
-                    residual[c, q] += w * C[c, i, q] * C[c, j, q] * Q[i, j, q]
-        for q in range(W):
-            residual[c, q] = np.sqrt(max(residual[c, q], 0.0))
+                    term = w * C[c, i, q] * C[c, j, q] * Q[i, j, q]
+                    residual[c, q] += term
+                    error[q] += abs(term)
+        for q in range(W):  # never below what rounding leaves of the sum
+            residual[c, q] = np.sqrt(max(residual[c, q] - theta[c, q] * theta[c, q], 4e-16 * error[q]))
     for q in range(W):
         error[q] = 0.0
         for level in range(2):
@@ -340,10 +343,12 @@ class _Group:
         half, centre = (top - cut) / 2 + 1e-9, (top + cut) / 2
         rate = np.arccosh(np.maximum((centre - theta[1]) / half, 1.0005))
         degree = (1.3 * np.log(np.maximum(4 * self.error / tolerance, 1)) / (2 * rate)).max()
+        lead = np.arccosh(np.maximum((centre - theta[0]) / half, 1.0005)) - rate
+        degree_max = min(degree_max, (np.log(GROWTH) / np.maximum(lead, 1e-9)).min())
         np.multiply(self.D, 2 * b / half, out=self.d.reshape(-1, W), casting="same_kind")
         self.d.reshape(-1, W)[:] -= (2 * centre / half).astype(f4)
         flip = np.tile((2 * a / half).astype(f4), 8)
-        _filter(self.X, k, self.y, self.z, self.zero, self.d, flip, self.n, int(np.clip(degree, 4, degree_max)))
+        _filter(self.X, k, self.y, self.z, self.zero, self.d, flip, self.n, int(max(4, min(degree, degree_max))))
 
     def block_size(self, k):
         """Smallest block, at least K and at most k, that ends well above the second level in every lane."""

@@ -78,6 +78,13 @@ def test_gap_curves_of_random_problems(n):
     assert np.abs(qtwin.gap_curves(models, LINEAR, GRID) - reference).max() < 1e-6
 
 
+def test_a_large_gap_does_not_drown_the_first_excited_level_in_rounding():
+    """At s = 0.97 of problem 6 the gap is a quarter of the spectrum: a filter must not grow E0 past float32."""
+    models = [qtwin.instances.regular(6, rng=seed) for seed in range(10_240, 10_270)]
+    reference = np.array([lapack_gaps(model, LINEAR, GRID) for model in models])
+    assert np.abs(qtwin.gap_curves(models, LINEAR, GRID) - reference).max() < 1e-7
+
+
 def test_a_coarse_grid_and_a_single_point_do_not_lose_the_level():
     model = qtwin.instances.all_to_all(8, rng=5)
     for s in ([0.93], [0.02, 0.97], [0.0], [1.0]):
