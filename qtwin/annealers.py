@@ -207,7 +207,8 @@ def _chain(table, schedule, state, reads, rng):
     known, results, mean = {}, np.empty(reads, np.int64), 0.0
     for k in range(reads):
         if state not in known:
-            known[state] = table.probabilities(table.evolve(schedule, table.classical_start(state)))
+            begin = table.classical_start(state, least=0.0 if k else 0.99)
+            known[state] = table.probabilities(table.evolve(schedule, begin))
         mean = mean + known[state] / reads
         state = results[k] = int(rng.choice(known[state].size, p=known[state]))
     return results, mean

@@ -46,7 +46,7 @@ class Bath:
 
     kappa: dimensionless coupling.  T_mK: temperature.  cutoff_ghz: ω_c/2π.  width_ghz: W/2π, 0 for
     the bare Ohmic rate.  energy_factor multiplies A(s) and B(s) alike.
-    Raises ValueError where a value is not positive (width_ghz: 0, or at least 0.01).
+    Raises ValueError where a value is not positive (width_ghz: 0, or at least 0.01, and T_mK ≥ 1 with it).
     """
 
     kappa: float = 1e-2
@@ -63,6 +63,8 @@ class Bath:
             object.__setattr__(self, name, number)
         if self.width_ghz != 0 and self.width_ghz < 0.01:
             raise ValueError(f"Bath width_ghz must be 0 (no broadening) or at least 0.01, got {self.width_ghz:g}")
+        if self.width_ghz and self.T_mK < 1:
+            raise ValueError(f"Bath T_mK must be at least 1 with broadening, got {self.T_mK:g}; or set width_ghz=0")
 
     @property
     def kT(self):
@@ -104,16 +106,16 @@ def _line(bath):
     exactly over each bin (it may be far narrower than W).
     """
     width, centre = TWO_PI * bath.width_ghz, (TWO_PI * bath.width_ghz) ** 2 / (2 * bath.kT)
-    step = min(width, bath.kT) / 64
-    reach = int(np.ceil((9 * width + centre) / step))
+    step = min(width / 64, bath.kT / 16)
+    first, last = int(np.floor((centre - 9 * width) / step)), int(np.ceil((centre + 9 * width) / step))
     top = int(np.ceil(TWO_PI * _TABLE_GHZ / step))
-    bins = np.arange(-reach, top + reach + 1) * step  # ω'
+    offset = np.arange(first, last + 1) * step  # ω - ω'
+    gauss = np.exp(-(((offset - centre) / width) ** 2) / 2) / (width * np.sqrt(TWO_PI))
+    bins = np.arange(-last, top - first + 1) * step  # ω'
     narrow = 2 * bath.group_width
     lorentz = (np.arctan((bins + step / 2) / narrow) - np.arctan((bins - step / 2) / narrow)) / narrow
-    offset = np.arange(-reach, reach + 1) * step  # ω - ω'
-    gauss = np.exp(-(((offset - centre) / width) ** 2) / 2) / (width * np.sqrt(TWO_PI))
     line = np.convolve(bath.ohmic(bins) * lorentz, gauss, mode="valid")
-    return np.arange(top + 1) * step, np.log(line)
+    return np.arange(top + 1) * step, np.log(np.maximum(line, 1e-300))
 
 
 def _number(name, value):
@@ -177,13 +179,15 @@ class RateTable:
             populations = rates.evolve(populations, cells, dwell)
         return populations
 
-    def classical_start(self, index):
-        """Level populations (K,) of one classical state at ``s_end``, to start a reverse anneal from."""
+    def classical_start(self, index, *, least=0.99):
+        """Level populations (K,) of one classical state at ``s_end``, to start a reverse anneal from.
+
+        ValueError if less than ``least`` of the state lies within the K levels.
+        """
         populations = self.readout[index]
-        if populations.sum() < 0.99:
-            raise ValueError(
-                f"state {index} lies above the lowest {self.K} levels; raise levels (at most {2**self.model.n})"
-            )
+        if populations.sum() < least:
+            top = 2**self.model.n
+            raise ValueError(f"state {index} lies above the lowest {self.K} levels; raise levels (at most {top})")
         return populations / populations.sum()
 
     def probabilities(self, populations):

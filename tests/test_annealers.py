@@ -314,6 +314,8 @@ def test_documentation_schedules(qpu):
         assert sampleset.info["anneal_schedule"] == schedule
         assert sampleset.info["timing"]["qpu_anneal_time_per_sample"] == schedule[-1][0]
         assert set(sampleset.info["embedding_context"]["embedding"]) == {"a", "b", "c"}
+    own = qpu.sample_ising({30: 0.1}, {}, anneal_schedule=AnnealSchedule.pause(20, 0.5, 5))
+    assert own.info["anneal_schedule"] == [[0.0, 0.0], [10.0, 0.5], [15.0, 0.5], [25.0, 1.0]]
     with pytest.raises(ValueError, match="slope"):
         qpu.validate_anneal_schedule([[0, 0], [12.0, 0.6], [12.1, 1.0]])
 

@@ -50,10 +50,9 @@ def test_ohmic_rate_is_the_formula():
     assert OHMIC.group_width / (2 * np.pi) == pytest.approx(0.0196, abs=1e-4)  # 20 MHz at the defaults
 
 
-@pytest.mark.parametrize("kappa", [1e-2, 1e-4])
+@pytest.mark.parametrize("bath", [Bath(), Bath(kappa=1e-4), Bath(T_mK=2), Bath(width_ghz=0.01), Bath(width_ghz=2)])
 @pytest.mark.parametrize("omega", [-0.7, 0.02, 0.3, 3.0, 40.0])
-def test_broadened_rate_is_the_integral(kappa, omega):
-    bath = Bath(kappa=kappa)
+def test_broadened_rate_is_the_integral(bath, omega):
     W, narrow = 2 * np.pi * bath.width_ghz, 2 * bath.group_width
     centre = omega - W**2 / (2 * bath.kT)
 
@@ -328,6 +327,7 @@ def test_guard_finds_a_crossing_narrower_than_a_cell():
         ({"T_mK": -1}, "T_mK must be positive, got -1"),
         ({"cutoff_ghz": float("nan")}, "cutoff_ghz must be a finite number"),
         ({"width_ghz": 0.001}, "width_ghz must be 0 .* or at least 0.01"),
+        ({"T_mK": 0.5}, "T_mK must be at least 1 with broadening"),
         ({"energy_factor": "big"}, "energy_factor must be a finite number, got 'big'"),
     ],
 )
