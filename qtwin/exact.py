@@ -8,9 +8,10 @@ n           levels       method
 =========== ============ ==============================================================
 1 … 5       2            batched Householder and Sturm bisection (``_tiny``)
 6 … 10      2            batched Chebyshev-filtered subspaces (``_batch``)
-1 … 10      to 2^n       LAPACK
+1 … 8       to 2^n       LAPACK
+9, 10       17 … 2^n     LAPACK
 11 … 22     2            parametric reduced basis (``_reduced``)
-11 … 16     to 16        Chebyshev-filtered block with the matrix-free H (``_block``)
+9 … 16      to 16        Chebyshev-filtered block with the matrix-free H (``_block``)
 =========== ============ ==============================================================
 
 Whatever an iterative method does not converge is computed again by LAPACK or raised as an error.
@@ -24,8 +25,10 @@ import numpy as np
 
 from .ising import IsingModel, classical_energies
 
-DENSE_N = 10  # LAPACK up to here
-LANCZOS_N = 16
+LAPACK_N = 8  # LAPACK for any number of levels up to here
+DENSE_N = 10  # and for many levels up to here
+BLOCK_LEVELS = 16
+BLOCK_N = 16
 MAX_N = 22
 
 
@@ -169,21 +172,21 @@ def _group_size(n):
 def _solve(D, a, b, levels, states):
     """Levels (S, k), or (levels, states (S, 2^n, k)): the method by size."""
     n = D.size.bit_length() - 1
-    if n <= DENSE_N:
-        if levels == 2 and not states:
-            return _two_levels(D[None], a, b)[0]
-        with ThreadPoolExecutor(_cores()) as threads:
-            points = list(threads.map(lambda x: _lapack(D, *x, levels, states), zip(a, b, strict=True)))
-        if not states:
-            return np.array(points)
-        return np.array([w for w, _ in points]), np.array([v for _, v in points])
     if levels == 2 and not states:
+        if n <= DENSE_N:
+            return _two_levels(D[None], a, b)[0]
         from ._reduced import levels_reduced
 
         return levels_reduced(D, 2 * a, 2 * b)[0]
-    from ._block import levels_block
+    if n > LAPACK_N and levels <= BLOCK_LEVELS:
+        from ._block import levels_block
 
-    return levels_block(D, 2 * a, 2 * b, levels, states=states)
+        return levels_block(D, 2 * a, 2 * b, levels, states=states)
+    with ThreadPoolExecutor(_cores()) as threads:
+        points = list(threads.map(lambda x: _lapack(D, *x, levels, states), zip(a, b, strict=True)))
+    if not states:
+        return np.array(points)
+    return np.array([w for w, _ in points]), np.array([v for _, v in points])
 
 
 def _lapack(D, a, b, levels, states):
@@ -277,12 +280,12 @@ def _energies(model):
 def _levels(levels, n, states):
     if not isinstance(levels, (int, np.integer)) or levels < 1:
         raise ValueError(f"levels must be an integer ≥ 1, got {levels!r}")
-    limit = 1 << n if n <= DENSE_N else 16 if n <= LANCZOS_N else 2
+    limit = 1 << n if n <= DENSE_N else BLOCK_LEVELS if n <= BLOCK_N else 2
     if levels > limit:
         raise ValueError(f"levels={levels} at n={n}; at most {limit} there. Ask for fewer levels or a smaller problem")
-    if states and n > LANCZOS_N:
+    if states and n > BLOCK_N:
         raise MemoryError(
-            f"states at n={n} would need {8e-9 * levels * 2.0**n:.3g} GB a point; the limit is n={LANCZOS_N}"
+            f"states at n={n} would need {8e-9 * levels * 2.0**n:.3g} GB a point; the limit is n={BLOCK_N}"
         )
     return int(levels)
 
