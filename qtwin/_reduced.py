@@ -24,9 +24,11 @@ from .hamiltonian import chebyshev, spin_count, thread_pool
 CAPACITY = 192  # basis vectors at most
 LEVELS = 8  # Ritz pairs looked at for each point
 CLASSICAL_SEEDS = 8
-BATCH = 4  # vectors filtered at a time
+BATCH = 3  # vectors filtered at a time
 GAP_CAP = 0.1  # largest distance trusted in an estimate
-GUARD = 3e-3  # accuracy of the guard level, in units of the scale
+CLUSTER = 0.02  # levels closer than this to E1 are repaired together with it
+GAIN = 300.0  # of one filter at E1
+GUARD = 1e-2  # accuracy of the guard level, in units of the scale
 MAX_DEGREE = 90
 
 
@@ -45,12 +47,12 @@ def memory_needed(n):
     return 2**n * (4 * CAPACITY + 8 * 3 + 4 + BATCH * (4 * 5 + 8 * 4)) + 2**27
 
 
-def levels_reduced(energies, A, B, *, tol=1e-7, threads=None, progress=None, seed=0):
+def levels_reduced(energies, A, B, *, tol=5e-7, threads=None, progress=None, seed=0):
     """Two lowest levels at every (A, B): (levels (S, 2), ReducedInfo).
 
     energies: (2^n,) as from ``model.energies()``.  A, B: (S,), B ≥ 0 (the sign of A does not matter).
     tol: estimated error in units of max(A/2, B/2·σ(E)/√n).  progress: called with (converged points, points).
-    Raises MemoryError with the memory needed, and RuntimeError with the estimate if it exceeds 10 tol.
+    Raises MemoryError with the memory needed, and RuntimeError with the estimate if it exceeds 2 tol.
     """
     energies, A, B = np.asarray(energies), np.abs(np.asarray(A, float)), np.asarray(B, float)
     n = spin_count(energies)
@@ -73,7 +75,7 @@ def levels_reduced(energies, A, B, *, tol=1e-7, threads=None, progress=None, see
             solver = _Pencil((energies - mean) / spread, mix, tol, pool, np.random.default_rng(seed))
             solver.run(progress)
         info = solver.info()
-        if not info.estimate <= 10 * tol:
+        if not info.estimate <= 2 * tol:
             raise RuntimeError(
                 f"levels not converged: estimated error {info.estimate:.1e} of the scale, asked {tol:.0e}, "
                 f"after {info.products} products; use fewer or other points, or a larger tol"
@@ -89,9 +91,9 @@ class _Pencil:
         self.n, self.d, self.mix, self.tol, self.pool, self.rng = spin_count(d), d, mix, tol, pool, rng
         self.d32, self.top = d.astype(np.float32), d.max()
         self.basis = Basis(d, min(CAPACITY, d.size), pool)
-        shape = (mix.size, min(LEVELS, d.size))
+        shape = (mix.size, min(max(LEVELS, self.n + 4), d.size))
         self.theta, self.residual = np.full(shape, np.inf), np.full(shape, np.inf)
-        self.vectors = [None] * mix.size
+        self.vectors, self.count = [None] * mix.size, np.zeros(mix.size, int)
         self.guards = np.ones(mix.size, int)  # guard levels that must converge
         self.stuck = np.zeros(mix.size, bool)
         self.products = self.rounds = 0
@@ -107,7 +109,7 @@ class _Pencil:
                 return
             self._solve(np.arange(self.mix.size))
             self._repair(progress)
-            if (before - self.theta[:, :2] < 10 * self.tol).all():
+            if (before - self.theta[:, :2] < 2 * self.tol).all():
                 return
 
     def info(self):
@@ -132,32 +134,32 @@ class _Pencil:
     def _solve(self, points):
         """Ritz values, residuals and vectors at the given points from the small matrices."""
         matrices = self.basis.orthonormal()
-        k = min(self.theta.shape[1], self.basis.size)
+        most = min(self.theta.shape[1], self.basis.size)
 
         def one(i):
-            self.theta[i, :k], self.residual[i, :k], self.vectors[i] = ritz(matrices, 1 - self.mix[i], self.mix[i], k)
+            k = min(LEVELS, most)
+            theta, residual, vectors = ritz(matrices, 1 - self.mix[i], self.mix[i], k)
+            if k < most and theta[-1] - theta[1] < CLUSTER:  # a cluster, such as all single flips of a weak problem
+                k = most
+                theta, residual, vectors = ritz(matrices, 1 - self.mix[i], self.mix[i], k)
+            self.theta[i, :k], self.residual[i, :k], self.vectors[i], self.count[i] = theta, residual, vectors, k
 
         list(self.pool.map(one, points))
 
     def _estimates(self):
-        """(errors of the two levels (S, 2), index m of the first level above their cluster (S,), guard errors (S,))."""
-        theta, r = self.theta, self.residual
-        k = theta.shape[1]
-        errors, above = r[:, :2].copy(), np.full(len(theta), 2)
-        distance = theta[:, 2:] - theta[:, 1:2]  # (S, k-2)
-        far = distance >= GAP_CAP
-        above = np.where(far.any(1), 2 + far.argmax(1), k - 1)
-        for m in range(2, k):
-            gap = np.minimum(theta[:, m] - r[:, m] - theta[:, 1], GAP_CAP)
-            bound = np.where(
-                gap > 0, np.cumsum(r[:, :m][:, ::-1] ** 2, 1)[:, ::-1][:, :2].T / np.where(gap > 0, gap, 1), np.inf
-            )
-            errors = np.minimum(errors, bound.T)
-        rows = np.arange(len(theta))
-        guard = np.zeros(len(theta))
-        for extra in range(self.guards.max()):
-            m = np.minimum(above + extra, k - 1)
-            guard = np.maximum(guard, np.where(extra < self.guards, r[rows, m] ** 2 / GAP_CAP, 0))
+        """(errors of the two levels (S, 2), index of the first level above their cluster (S,), guard errors (S,))."""
+        errors, guard = self.residual[:, :2].copy(), np.zeros(self.mix.size)
+        above = np.empty(self.mix.size, int)
+        for i, k in enumerate(self.count):
+            theta, r = self.theta[i, :k], self.residual[i, :k]
+            far = theta[2:] - theta[1] >= CLUSTER
+            above[i] = 2 + far.argmax() if far.any() else k - 1
+            gap = np.minimum(theta[2:] - r[2:] - theta[1], GAP_CAP)  # an upper level lies within r of its Ritz value
+            squares = np.cumsum(r[::-1] ** 2)[::-1]
+            for level in range(2):
+                bounds = (squares[level] - squares[2:])[gap > 0] / gap[gap > 0]
+                errors[i, level] = min([errors[i, level], *bounds])
+            guard[i] = r[above[i] : above[i] + self.guards[i]].max() ** 2 / GAP_CAP
         return errors, above, guard
 
     def _repair(self, progress):
@@ -189,20 +191,25 @@ class _Pencil:
                 break
             if any(abs(i - j) <= apart for j in chosen):
                 continue
-            r, m = self.residual[i], above[i]
-            wanted = [j for j in range(m) if min(r[j], r[j] ** 2 / GAP_CAP) > 0.1 * self.tol]
-            last = min(m + self.guards[i], len(r))
-            wanted += [j for j in range(m, last) if r[j] ** 2 / GAP_CAP > 0.3 * GUARD]
+            jobs += [(i, j, above[i]) for j in self._wanted(i, above[i])][: BATCH + 1 - len(jobs)]
             chosen.append(i)
-            jobs += [(i, j, m) for j in wanted[: BATCH - len(jobs) + 1]]
         return jobs, chosen
+
+    def _wanted(self, i, m):
+        """Ritz vectors of point i that its estimate waits for, the cluster below level m first, then guards."""
+        theta, r = self.theta[i, : self.count[i]], self.residual[i, : self.count[i]]
+        gap = np.clip(theta[m] - r[m] - theta[1], 1e-12, GAP_CAP)
+        wanted = [j for j in range(m) if min(r[j], r[j] ** 2 / gap) > 0.1 * self.tol]
+        guards = range(m, min(m + self.guards[i], r.size))
+        wanted += [j for j in guards if r[j] ** 2 / GAP_CAP > 0.3 * GUARD or r[j] > 0.3 * (theta[j] - theta[1])]
+        return wanted or [int(r[: m + 1].argmax())]
 
     def _filter(self, jobs):
         """Filter Ritz vectors j of points i with the cut above level m; returns the number of new directions."""
         C = np.stack([self.vectors[i][j] for i, j, _ in jobs], 1)
         X = self.basis.combine(back_substitute(self.basis.factor, C))
-        lows = [max(self.theta[i, min(m + 1, self.theta.shape[1] - 1)], self.theta[i, 1] + GAP_CAP) for i, _, m in jobs]
-        self._chebyshev(X, [i for i, _, _ in jobs], lows, 300.0)
+        lows = [max(self.theta[i, min(m + 1, self.count[i] - 1)], self.theta[i, 1] + GAP_CAP) for i, _, m in jobs]
+        self._chebyshev(X, [i for i, _, _ in jobs], lows, GAIN)
         return self.basis.extend(X)
 
     def _probe(self, points):
