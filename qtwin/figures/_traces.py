@@ -5,6 +5,9 @@ from functools import cache
 
 import numpy as np
 
+from ._base import plain
+
+_SIDES = {"left": -1, "center": 0, "right": 1, "bottom": -1, "middle": 0, "top": 1}
 _SYMBOLS = {
     "circle": "o",
     "square": "s",
@@ -98,11 +101,23 @@ class Painter:
             artist.set_clip_on("markers" not in mode or _outside(plot.x, x) or _outside(plot.y, y))
             self._note(trace, artist)
         if "text" in mode and trace.text is not None:
-            font = {"size": trace.textfont.size or 14, "color": trace.textfont.color or "#1f2933"}
-            for xi, yi, text in zip(x, y, trace.text, strict=True):
-                plot.axes.text(xi, yi, text, ha="center", va="center", **text_style(font), zorder=order + 0.005)
+            self._words(plot, trace, x, y, order)
         self._errors(plot, trace, x, y, order)
         plot.last = (x, y)
+
+    def _words(self, plot, trace, x, y, order):
+        """The trace's text at its points, on the side that ``textposition`` names."""
+        font = {"size": trace.textfont.size or 14, "color": trace.textfont.color or "#1f2933"}
+        vertical, horizontal = (trace.textposition or "middle center").split()
+        right, up = _SIDES[horizontal], _SIDES[vertical]
+        away = px(3 + (trace.marker.size or 6) / 2 * ("markers" in trace.mode))
+        look = dict(
+            ha=("right", "center", "left")[right + 1], va=("top", "center", "bottom")[up + 1], zorder=order + 0.005
+        )
+        for xi, yi, text in zip(x, y, trace.text, strict=True):
+            style = text_style(font, "<b>" in text)
+            offset = (right * away, up * away)
+            plot.axes.annotate(plain(text), (xi, yi), offset, textcoords="offset points", **look, **style)
 
     def _fill(self, plot, trace, x, y, order):
         base = plot.last[1] if trace.fill == "tonexty" else np.zeros_like(y)
