@@ -29,6 +29,12 @@ class EmulatedDWaveSampler(MockDWaveSampler):
         sampleset.info.update(problem_id=f"emulated-{self._programmings}", timing=request.timing())
         return sampleset
 
+    def sample_ising(self, h, *args, **parameters):
+        """As DWaveSampler: in a list of h, zeros may stand for qubits that the graph lacks."""
+        if isinstance(h, list):
+            h = {qubit: bias for qubit, bias in enumerate(h) if bias}
+        return super().sample_ising(h, *args, **parameters)
+
     def validate_anneal_schedule(self, anneal_schedule):
         """ValueError or TypeError if the schedule is not legal on this solver, as on DWaveSampler."""
         AnnealSchedule(anneal_schedule).validate(self.properties)

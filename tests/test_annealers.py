@@ -298,6 +298,16 @@ def test_documentation_and_gate(qpu):
     assert sampleset.info["problem_label"] == "SDK Examples - AND Gate"
 
 
+def test_a_list_of_fields_may_hold_zeros_for_missing_qubits(qpu):
+    a, b = qpu.edgelist[0]
+    fields = [0.0] * (max(qpu.nodelist) + 1)
+    assert len(fields) > len(qpu.nodelist)  # the graph lacks qubits
+    fields[a] = 1.0
+    answer = qpu.sample_ising(fields, {(a, b): 1.0}, num_reads=10)
+    assert set(answer.variables) == {a, b}
+    assert answer.first.energy == -2.0 and answer.first.sample[a] == -1
+
+
 def test_documentation_schedules(qpu):
     """Pause, quench and the validator, as in D-Wave's anneal-schedule examples."""
     pause_schedule = [[0.0, 0.0], [50.0, 0.5], [250.0, 0.5], [300.0, 1.0]]
