@@ -29,14 +29,14 @@ def explorer():
 
 def drawn(explorer):
     """What the two figures show: levels (S, k), gap (S + 1,) with the refined minimum in it, and the dot."""
-    traces = {t.name: t for t in explorer._levels_panel.data}
+    traces = {t.name: t for t in explorer._levels_panel.figure.data}
     levels = [traces[f"E{k}"].y for k in range(8) if len(traces[f"E{k}"].y)]
-    line, dot = explorer._gap_panel.data
+    line, dot = explorer._gap_panel.figure.data
     return np.array(levels).T, (np.asarray(line.x), np.asarray(line.y)), (dot.x[0], dot.y[0])
 
 
 def expected(explorer, model):
-    s = np.asarray(explorer._levels_panel.data[-3].x)
+    s = np.asarray(explorer._levels_panel.figure.data[-3].x)
     return spectrum(model, FUNCTIONS[explorer.functions], s, levels=explorer.levels, refine=True)
 
 
@@ -48,7 +48,7 @@ def assert_shows(explorer, model):
     np.testing.assert_allclose(s, np.r_[want.s, want.s_min][order])
     np.testing.assert_allclose(gap, np.r_[want.gap, want.min_gap][order], atol=1e-9)
     assert dot == (pytest.approx(want.s_min), pytest.approx(want.min_gap))
-    assert f"{want.s_min:.2f}" in explorer._gap_panel.data[1].text[0]
+    assert f"{want.s_min:.2f}" in explorer._gap_panel.figure.data[1].text[0]
 
 
 def with_values(model, i, j, coupling, field):
@@ -57,10 +57,15 @@ def with_values(model, i, j, coupling, field):
     return IsingModel(h, J)
 
 
+def rounded(model):
+    """The two entries that the sliders hold, to the sliders' step."""
+    i, j = np.argwhere(model.J)[(np.count_nonzero(model.J) - 1) // 2]
+    return with_values(model, i, j, round(model.J[i, j], 2), round(model.h[j], 2))
+
+
 def test_first_view_is_the_instance_itself(explorer):
-    model = instances.chain(4, rng=3)
+    model = rounded(instances.chain(4, rng=3))
     assert explorer.problem == model
-    assert (explorer.coupling, explorer.field) == (model.J[1, 2], model.h[2])
     assert_shows(explorer, model)
 
 
@@ -73,7 +78,7 @@ def test_default_view_is_an_avoided_crossing():
 @pytest.mark.parametrize("name, value", [("coupling", -0.4), ("field", 0.85)])
 def test_moving_a_slider_changes_the_figures(explorer, name, value):
     """A dead slider fails here: the control itself is moved, not the trait."""
-    model, before = instances.chain(4, rng=3), drawn(explorer)[1]
+    model, before = rounded(instances.chain(4, rng=3)), drawn(explorer)[1]
     explorer._controls[name].control.value = value
     assert getattr(explorer, name) == value
     assert not np.allclose(drawn(explorer)[1][1], before[1])
@@ -84,17 +89,17 @@ def test_moving_a_slider_changes_the_figures(explorer, name, value):
 
 def test_moving_size_and_seed_takes_a_new_instance(explorer):
     explorer._controls["spins"].control.value = 5
-    assert_shows(explorer, instances.chain(5, rng=3))
+    assert_shows(explorer, rounded(instances.chain(5, rng=3)))
     explorer._controls["seed"].control.value = 8
-    assert_shows(explorer, instances.chain(5, rng=8))
-    assert explorer.coupling == instances.chain(5, rng=8).J[1, 2]
+    assert_shows(explorer, rounded(instances.chain(5, rng=8)))
+    assert explorer.coupling == round(instances.chain(5, rng=8).J[1, 2], 2)
 
 
 @pytest.mark.parametrize("family", ["regular", "all_to_all", "tfim"])
 def test_family_buttons_take_that_family(explorer, family):
     explorer._controls["family"].control.value = family
     made = dict(regular=lambda: instances.regular(4, rng=3), all_to_all=lambda: instances.all_to_all(4, rng=3))
-    assert_shows(explorer, made.get(family, lambda: instances.tfim(4))())
+    assert_shows(explorer, rounded(made.get(family, lambda: instances.tfim(4))()))
 
 
 def test_levels_shown(explorer):
@@ -109,18 +114,21 @@ def test_annealing_functions_menu(explorer, name):
     explorer._controls["functions"].control.value = name
     assert_shows(explorer, explorer.problem)
     unit = " (GHz)" if name.startswith("Advantage") else ""
-    assert explorer._gap_panel.layout.yaxis.title.text == f"gap g(s){unit}"
+    assert explorer._gap_panel.figure.layout.yaxis.title.text == f"gap g(s){unit}"
     assert ("GHz" in explorer.sentence) == bool(unit)
 
 
 def test_axes_do_not_jump_while_a_slider_moves(explorer):
     """The fixed ranges hold every level and gap of the sliders' whole range."""
-    ranges = explorer._levels_panel.layout.yaxis.range, explorer._gap_panel.layout.yaxis.range
+    ranges = explorer._levels_panel.figure.layout.yaxis.range, explorer._gap_panel.figure.layout.yaxis.range
     for coupling in (-1.0, 0.0, 1.0):
         for field in (-1.0, 0.0, 1.0):
             explorer.coupling, explorer.field = coupling, field
             levels, (_, gap), _ = drawn(explorer)
-            assert (explorer._levels_panel.layout.yaxis.range, explorer._gap_panel.layout.yaxis.range) == ranges
+            assert (
+                explorer._levels_panel.figure.layout.yaxis.range,
+                explorer._gap_panel.figure.layout.yaxis.range,
+            ) == ranges
             assert ranges[0][0] <= levels.min() and levels.max() <= ranges[0][1]
             assert ranges[1][0] <= gap.min() and gap.max() <= ranges[1][1]
 
@@ -178,7 +186,7 @@ def test_sentence_follows_the_gap():
 
 def test_start_values_of_the_sliders_can_be_given():
     explorer = GapExplorer(family="chain", spins=4, seed=3, coupling=0.25)
-    assert explorer.problem.J[1, 2] == 0.25 and explorer.field == instances.chain(4, rng=3).h[2]
+    assert explorer.problem.J[1, 2] == 0.25 and explorer.field == round(instances.chain(4, rng=3).h[2], 2)
 
 
 def test_drawing_shows_every_coupling_and_field(explorer):
@@ -198,6 +206,16 @@ def test_snapshot_is_a_static_twin_with_paragraph_and_table(explorer):
     assert "| J₁₂ |" in figure.description and "| −0.50 |" in figure.description
     assert f"{explorer.spectrum.s_min:.2f} |" in figure.description
     assert 4_000 < len(figure.png()) < 80_000
+
+
+def test_what_is_sent_to_the_page_is_what_is_drawn(explorer):
+    """The panel's synced state is plain JSON and follows the figure."""
+    explorer.coupling = 0.31
+    for panel in (explorer._levels_panel, explorer._gap_panel):
+        for sent, kept in zip(panel.spec["data"], panel.figure.data, strict=True):
+            assert sent["name"] == kept.name and isinstance(sent["y"], list)
+            np.testing.assert_array_equal(sent["y"], kept.y)
+        assert list(panel.spec["layout"]["yaxis"]["range"]) == list(panel.figure.layout.yaxis.range)
 
 
 def test_repr_is_fixed(explorer):

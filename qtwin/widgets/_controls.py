@@ -1,19 +1,70 @@
-"""Controls shared by the explorers: labelled sliders, pills, a menu, the stylesheet and accessible names."""
+"""What the explorers share: labelled sliders, pills, a menu, live figures, stylesheet and accessible names.
 
+A live figure is a :class:`Panel`, not a plotly FigureWidget: each of those sends 5 MB of JavaScript of its
+own and has two seconds to start it, which a slow computer misses.  Here plotly.js comes once, compressed to
+1.5 MB, and there is no such limit.
+"""
+
+import gzip
+import json
+from functools import cache
 from pathlib import Path
 
 import anywidget
 import ipywidgets as w
-from traitlets import link
+import plotly.graph_objects as go
+from plotly.offline import get_plotlyjs
+from plotly.utils import PlotlyJSONEncoder
+from traitlets import Bytes, Dict, link
+
+from ..figures._base import template
 
 _HERE = Path(__file__).parent
 
 
+@cache
+def _plotly_js():
+    return gzip.compress(get_plotlyjs().encode(), 6, mtime=0)
+
+
 class Page(anywidget.AnyWidget):
-    """An invisible widget that brings the stylesheet, names the controls and keeps figures as wide as their box."""
+    """An invisible widget that brings the stylesheet and plotly.js, and names the controls."""
 
     _esm = _HERE / "page.js"
     _css = _HERE / "style.css"
+    plotly = Bytes().tag(sync=True)
+
+    def __init__(self):
+        super().__init__(plotly=_plotly_js())
+        self.add_class("qtwin-page")
+
+
+class Panel(anywidget.AnyWidget):
+    """A live plotly figure of the size of its box, transparent, its axes fixed: no zoom, nothing jumps.
+
+    Change ``figure`` (a plotly Figure), then call ``show()``.
+    """
+
+    _esm = _HERE / "panel.js"
+    spec = Dict().tag(sync=True)
+
+    def __init__(self, traces, *, x, y):
+        super().__init__()
+        self.figure = go.Figure(traces)
+        clear = "rgba(0,0,0,0)"
+        self.figure.update_layout(template=template(), margin=dict(l=62, r=26, t=14, b=56), autosize=True)
+        self.figure.update_layout(paper_bgcolor=clear, plot_bgcolor=clear, showlegend=False, hovermode="closest")
+        self.figure.layout.template.layout.update(width=None, height=None)
+        self.figure.update_xaxes(title_text=x, range=[0, 1], showgrid=False, nticks=6, fixedrange=True)
+        self.figure.update_yaxes(title_text=y, fixedrange=True, showline=False, ticks="", nticks=7)
+
+    def fix(self, low, high, title):
+        """Set the y range and title, once for a problem; ``show`` draws it."""
+        self.figure.update_layout(yaxis=dict(range=[low, high], title=dict(text=title)))
+
+    def show(self):
+        """Send the figure to the page."""
+        self.spec = json.loads(json.dumps(self.figure.to_plotly_json(), cls=PlotlyJSONEncoder))
 
 
 class Control(w.VBox):

@@ -11,9 +11,9 @@ def problem_svg(model, edge=None, spin=None):
     """An SVG of the couplings and fields, the coupling ``edge`` (i, j) and the ``spin`` underlaid in blue."""
     places, height = _pixels(model)
     radius = 11 if model.n <= 6 else 9
-    parts = [_line(places, i, j, "#0072B2", 14, "", 0.22) for i, j in ([edge] if edge else [])]
+    parts = [_line(places, i, j, "#0072B2", 14, "", 0.3) for i, j in ([edge] if edge else [])]
     if spin is not None:
-        parts.append(_disc(*places[spin], radius + 5, "#0072B2", 0.22))
+        parts.append(_disc(*places[spin], radius + 5, "#0072B2", 0.3))
     widest = np.abs(model.J).max() or 1.0
     for i, j in np.argwhere(model.J):
         colour, dash = list(COUPLING.values())[int(model.J[i, j] > 0)]

@@ -28,7 +28,7 @@ class GapExplorer(w.VBox):
 
     Traits: ``family`` ('chain', 'regular', 'all_to_all', 'tfim'), ``spins`` 3 … 8 (even for 3-regular),
     ``seed``, ``coupling`` and ``field`` in [-1, 1] (the highlighted ones; they start at the instance's
-    own), ``levels`` shown 2 … 8, ``functions`` ('linear', 'exponential', 'Advantage_system7.1').
+    own, to 0.01), ``levels`` shown 2 … 8, ``functions`` ('linear', 'exponential', 'Advantage_system7.1').
     ``problem`` is the IsingModel, ``spectrum`` its Spectrum.  ``snapshot()`` is the static twin.
     """
 
@@ -101,8 +101,8 @@ class GapExplorer(w.VBox):
         self._controls["coupling"].rename(f"Coupling J{subscript(i)}{subscript(j)}")
         self._controls["field"].rename(f"Field h{subscript(j)}")
         self._ready = False
-        own = dict(coupling=self._instance.J[i, j], field=self._instance.h[j])
-        self.coupling, self.field = (float((own | (keep or {}))[name]) for name in own)
+        own = dict(coupling=self._instance.J[i, j], field=self._instance.h[j]) | (keep or {})
+        self.coupling, self.field = (round(float(own[name]), 2) for name in ("coupling", "field"))
         self._ready = True
         self._fix_axes()
         self._update()
@@ -153,14 +153,13 @@ class GapExplorer(w.VBox):
         self._drawing.add_class("qtwin-drawing")
         problem = Control("The problem", self._drawing, value=False)
         self._levels_panel, self._gap_panel = panels.levels_panel(), panels.gap_panel()
-        self._sentence, page = sentence(), Page()
-        page.add_class("qtwin-page")
+        self._sentence = sentence()
         left, right = w.VBox([*self._controls.values(), problem]), w.HBox([self._levels_panel, self._gap_panel])
         left.add_class("qtwin-controls")
         right.add_class("qtwin-figures")
         body = w.HBox([left, right])
         body.add_class("qtwin-body")
-        self.children = [w.HTML(TITLE), body, self._sentence, page]
+        self.children = [w.HTML(TITLE), body, self._sentence, Page()]
         self.add_class("qtwin-explorer")
 
     def snapshot(self):

@@ -1,5 +1,22 @@
-// Names every control of an explorer for screen readers and keeps its figures as wide as their boxes.
-// ipywidgets gives sliders no accessible name; plotly listens to window resizes only.
+// Brings plotly.js to the page, once, and names every control of an explorer for screen readers
+// (ipywidgets gives its sliders no accessible name).
+
+function initialize({ model }) {
+  window.qtwin ??= {};
+  window.qtwin.plotly ??= new Promise((resolve) => (window.qtwin.provide = resolve));
+  if (window.qtwin.provided) return;
+  window.qtwin.provided = true;
+  unpack(model.get("plotly")).then((source) => {
+    const module = { exports: {} };
+    new Function("module", "exports", "define", source)(module, module.exports, undefined);
+    window.qtwin.provide(module.exports);
+  });
+}
+
+function unpack(bytes) {
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Response(stream).text();
+}
 
 function nameControls(root) {
   for (const control of root.querySelectorAll(".qtwin-control")) {
@@ -42,17 +59,7 @@ function watch(root) {
   const naming = new MutationObserver(() => nameControls(root));
   naming.observe(root, { subtree: true, childList: true, characterData: true, attributeFilter: ["class", "aria-valuenow"] });
   nameControls(root);
-  let width = 0;
-  const sizing = new ResizeObserver(() => {
-    if (root.clientWidth === width) return;
-    width = root.clientWidth;
-    window.dispatchEvent(new Event("resize"));
-  });
-  sizing.observe(root);
-  return () => {
-    naming.disconnect();
-    sizing.disconnect();
-  };
+  return () => naming.disconnect();
 }
 
 function render({ el }) {
@@ -70,4 +77,4 @@ function render({ el }) {
   };
 }
 
-export default { render };
+export default { initialize, render };

@@ -19,6 +19,12 @@ import pytest
 
 from qtwin.course import BROWSER_HELP, find_browser
 
+KERNEL_IS_IDLE = "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
+ALL_CELLS_RAN = """() => {
+  const panel = window.jupyterapp.shell.currentWidget;
+  const cells = [...panel.content.model.cells].filter((c) => c.type === "code" && c.sharedModel.source.trim());
+  return cells.every((c) => c.executionCount > 0) && panel.sessionContext.session.kernel.status === "idle";
+}"""
 ROOT = Path(__file__).parents[2]
 MISSING = f"the browser tests did not run: {BROWSER_HELP}"
 FLAGS = (
@@ -30,6 +36,16 @@ FLAGS = (
     "--disable-sync",
     "--disable-dev-shm-usage",
 )
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "browser: drives JupyterLab in a real browser")
+
+
+@pytest.fixture
+def missing_browser():
+    """The rule for a machine without a browser, to be tested on one that has it."""
+    return no_browser
 
 
 def no_browser(ci):
@@ -82,17 +98,35 @@ def lab(tmp_path_factory):
         log.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def page(browser, lab):
-    """A fresh page that records console errors, page errors and requests to other hosts in ``page.trouble``."""
+    """A page that notes console errors, page errors and requests to other hosts in ``page.trouble``."""
     context = browser.new_context(viewport=dict(width=1400, height=1000))
     page = context.new_page()
     page.trouble = []
     page.on("console", lambda m: page.trouble.append(f"console: {m.text}") if m.type == "error" else None)
     page.on("pageerror", lambda error: page.trouble.append(f"page error: {error}"))
     page.on("request", lambda request: _foreign(page, request.url, lab["url"]))
+    page.on("websocket", lambda socket: _foreign(page, socket.url, lab["url"]))
     yield page
     context.close()
+
+
+@pytest.fixture(scope="module")
+def run_notebook(page, lab):
+    """Open a notebook of the server's folder, run all its cells, wait until the kernel is idle again."""
+
+    def run(name, seconds=240):
+        page.trouble.clear()
+        page.goto(f"{lab['url']}/lab/tree/{name}?token={lab['token']}&reset")
+        page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
+        page.wait_for_function(KERNEL_IS_IDLE, timeout=90_000)
+        page.evaluate("void window.jupyterapp.commands.execute('notebook:run-all-cells')")
+        page.wait_for_function(ALL_CELLS_RAN, timeout=1000 * seconds)
+        return page
+
+    yield run
+    page.goto("about:blank")
 
 
 def _foreign(page, url, own):
@@ -106,6 +140,7 @@ def _settings(home):
     quiet = {
         "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
         "docmanager-extension/plugin": {"autosave": False},
+        "notebook-extension/tracker": {"windowingMode": "none"},
     }
     for name, settings in quiet.items():
         path = folder / f"{name}.jupyterlab-settings"

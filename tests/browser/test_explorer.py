@@ -1,0 +1,161 @@
+"""The gap explorer in a real JupyterLab: its sliders move the figures, by keyboard, in light and dark."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from qtwin import AnnealingFunctions, IsingModel, instances, spectrum
+
+pytestmark = pytest.mark.browser
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+LESSONS = [path.name for path in sorted(NOTEBOOKS.glob("*.ipynb")) if "GapExplorer(" in path.read_text("utf-8")]
+CELL = "from qtwin.widgets import GapExplorer\nGapExplorer(family='chain', spins=5, seed=2)"
+
+
+@pytest.fixture(scope="module")
+def explorer(run_notebook, lab):
+    """The explorer of a notebook of one cell, shared by the tests of this file."""
+    cell = dict(cell_type="code", id="a", source=CELL, metadata={}, outputs=[], execution_count=None)
+    kernel = dict(name="python3", display_name="Python 3", language="python")
+    notebook = dict(cells=[cell], metadata=dict(kernelspec=kernel), nbformat=4, nbformat_minor=5)
+    (lab["folder"] / "small.ipynb").write_text(json.dumps(notebook))
+    return Seen(run_notebook("small.ipynb"))
+
+
+class Seen:
+    """What a reader sees of the first explorer on the page."""
+
+    def __init__(self, page):
+        self.page = page
+        self.root = page.locator(".qtwin-explorer").first
+        self.root.locator(".js-plotly-plot .scatterlayer .trace").first.wait_for(timeout=60_000)
+        self.root.scroll_into_view_if_needed()
+
+    def slider(self, name):
+        return self.root.locator(f".noUi-handle[aria-label^='{name}']")
+
+    def value(self, name):
+        text = self.root.locator(".qtwin-head", has_text=name).locator(".qtwin-value").inner_text()
+        return float(text.replace("−", "-"))
+
+    @property
+    def sentence(self):
+        return self.root.locator(".qtwin-sentence").inner_text().strip()
+
+    def trace(self, figure, name):
+        read = "(gd, name) => Array.from(gd.data.find((t) => t.name === name).y)"
+        return np.array(self.root.locator(".js-plotly-plot").nth(figure).evaluate(read, name), float)
+
+    def path(self, figure, k):
+        """The drawn curve itself, as the SVG path of the k-th trace."""
+        return (
+            self.root.locator(".js-plotly-plot").nth(figure).locator(".scatterlayer .js-line").nth(k).get_attribute("d")
+        )
+
+    def press(self, name, key, times):
+        self.slider(name).focus()
+        before = self.sentence, self.value(name)
+        for _ in range(times):
+            self.page.keyboard.press(key)
+        waiting = "([root, old]) => root.querySelector('.qtwin-sentence').innerText.trim() !== old"
+        self.page.wait_for_function(waiting, arg=[self.root.element_handle(), before[0]], timeout=20_000)
+        self.page.wait_for_timeout(800)  # the last of several moves
+        return before
+
+
+def move_and_compare(seen):
+    """Move the coupling by keyboard; what is drawn, said and written must change together."""
+    gap, drawn = seen.trace(1, "gap"), seen.path(1, 0)
+    value = seen.value("Coupling")
+    key = "ArrowRight" if value < 0.5 else "ArrowLeft"
+    sentence, _ = seen.press("Coupling", key, 30)
+    assert abs(seen.value("Coupling") - value) == pytest.approx(0.3, abs=0.011)
+    after = seen.trace(1, "gap")
+    assert after.shape[0] > 20 and not np.array_equal(after, gap)
+    assert seen.path(1, 0) != drawn
+    assert seen.sentence != sentence and f"{after.min():.2g}" in seen.sentence
+
+
+def test_keyboard_moves_the_levels_to_what_the_library_gives(explorer):
+    np.testing.assert_allclose(explorer.trace(0, "E0"), ground_energies(explorer), atol=1e-6)
+    move_and_compare(explorer)
+    np.testing.assert_allclose(explorer.trace(0, "E0"), ground_energies(explorer), atol=1e-6)
+    assert explorer.page.trouble == []
+
+
+def ground_energies(seen):
+    """E0 of the chain with the two sliders' values, as they are written on the page."""
+    own = instances.chain(5, rng=2)
+    h, J = own.h.copy(), own.J.copy()
+    J[1, 2], h[2] = seen.value("Coupling J₁₂"), seen.value("Field h₂")
+    return spectrum(IsingModel(h, J), AnnealingFunctions.linear(), np.linspace(0, 1, 41)).levels[:, 0]
+
+
+def test_every_control_has_a_name_and_is_reached_by_tab(explorer):
+    seen = explorer
+    names = seen.root.locator("[role=slider]").evaluate_all("all => all.map((e) => e.getAttribute('aria-label'))")
+    assert [name.split()[0] for name in names] == ["Spins", "Instance", "Coupling", "Field", "Levels"]
+    assert seen.root.locator("select").get_attribute("aria-label") == "Annealing functions"
+    group = seen.root.locator("[role=group][aria-label=Family]")
+    assert group.locator("button[aria-pressed=true]").inner_text() == "Chain"
+    group.locator("button").first.focus()
+    reached = []
+    for _ in range(9):
+        reached.append(
+            seen.page.evaluate("document.activeElement.getAttribute('aria-label') || document.activeElement.innerText")
+        )
+        seen.page.keyboard.press("Tab")
+    assert reached == ["Chain", "3-regular", "All-to-all", "TFIM", *names]
+    assert seen.root.locator(".qtwin-sentence").get_attribute("aria-live") == "polite"
+
+
+def test_family_and_menu_by_keyboard(explorer):
+    seen, page = explorer, explorer.page
+    seen.root.locator("button", has_text="3-regular").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.querySelector('.qtwin-explorer').innerText.match(/Spins M .even.\\s+6/)")
+    seen.root.locator("select").select_option(label="Advantage_system7.1 (GHz)")
+    page.wait_for_function("document.querySelector('.qtwin-sentence').innerText.includes('GHz')")
+    assert page.trouble == []
+
+
+def test_dark_theme_stays_readable_and_narrow_page_does_not_overflow(explorer):
+    seen, page = explorer, explorer.page
+    for theme in ("JupyterLab Light", "JupyterLab Dark"):
+        page.evaluate("t => void window.jupyterapp.commands.execute('apputils:change-theme', {theme: t})", theme)
+        dark = str(theme.endswith("Light")).lower()
+        page.wait_for_function("d => document.body.dataset.jpThemeLight === d", arg=dark)
+        page.wait_for_timeout(500)
+        ground = brightness(seen, ".qtwin-explorer", "backgroundColor")
+        for part, kind in ((".xtick text", "fill"), (".g-ytitle text", "fill"), (".qtwin-name", "color")):
+            assert abs(brightness(seen, part, kind) - ground) > 80, f"{part} in {theme}"
+    for width in (1000, 1400):
+        page.set_viewport_size(dict(width=width, height=1000))
+        page.wait_for_timeout(800)
+        right = seen.root.bounding_box()["x"] + seen.root.bounding_box()["width"]
+        for box in (plot.bounding_box() for plot in seen.root.locator(".js-plotly-plot .main-svg:first-child").all()):
+            assert box["x"] + box["width"] <= right + 1 and box["width"] > 230 and box["height"] > 200
+    assert page.trouble == []
+
+
+def brightness(seen, part, kind):
+    """Mean of red, green, blue of the first such element, 0 … 255."""
+    here = seen.root if part == ".qtwin-explorer" else seen.root.locator(part).first
+    colour = here.evaluate("(e, kind) => getComputedStyle(e)[kind]", kind)
+    return np.mean([float(v) for v in colour.split("(")[1].rstrip(")").split(",")[:3]])
+
+
+def test_without_a_browser_the_tests_skip_and_under_ci_they_fail(missing_browser):
+    with pytest.raises(pytest.skip.Exception, match="browser tests did not run: .*Chromium"):
+        missing_browser(False)
+    with pytest.raises(pytest.fail.Exception, match="browser tests did not run: .*Chromium"):
+        missing_browser(True)
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_lesson_runs_and_its_explorer_answers(run_notebook, lesson):
+    page = run_notebook(lesson)
+    move_and_compare(Seen(page))
+    assert page.trouble == []
