@@ -23,6 +23,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ._memory import refuse_if_too_big
 from .ising import IsingModel, classical_energies
 
 LAPACK_N = 8  # LAPACK for any number of levels up to here
@@ -68,11 +69,11 @@ class Spectrum:
         return self.levels[:, 1] - self.levels[:, 0]
 
     def __repr__(self):
+        size = f"Spectrum(levels={self.levels.shape[1]} on {self.s.size} points"
+        if self.levels.shape[1] < 2:
+            return size + ")"
         unit = f" {self.unit}" if self.unit else ""
-        return (
-            f"Spectrum(levels={self.levels.shape[1]} on {self.s.size} points, "
-            f"min_gap={self.min_gap:.6g}{unit} at s={self.s_min:.6g})"
-        )
+        return f"{size}, min_gap={self.min_gap:.6g}{unit} at s={self.s_min:.6g})"
 
 
 def spectrum(model, functions, s, levels=2, states=False, refine=False):
@@ -89,6 +90,8 @@ def spectrum(model, functions, s, levels=2, states=False, refine=False):
     s, a, b = _grid(functions, s)
     n = _size(model)
     levels = _levels(levels, n, states)
+    if states:
+        refuse_if_too_big(8 * s.size * levels << n, f"the states of {levels} levels at {s.size} points, n={n},")
     energies = _energies(model)
     values, vectors, coupled = _solve(energies, a, b, levels, states), None, None
     if states:
@@ -105,6 +108,10 @@ def gap_curves(models, functions, s, executor=None):
     all cores of this process.  The result is bit-identical whatever the executor and the number of
     workers.  Shows a progress bar after a second.
     """
+    if hasattr(models, "energies"):
+        raise TypeError("models must be a list; for one model use gap_curves([model], …) or spectrum")
+    if executor is not None and not hasattr(executor, "submit"):
+        raise TypeError(f"executor must be a concurrent.futures.Executor or None, got {type(executor).__name__}")
     models = list(models)
     s, a, b = _grid(functions, s)
     sizes = np.array([_size(model) for model in models], dtype=int)
@@ -250,7 +257,12 @@ def _bracket(result):
 
 def _grid(functions, s):
     """The grid as an array (S,) with a = A/2 and b = B/2, checked."""
-    s = np.atleast_1d(np.array(s, dtype=float))
+    if not (hasattr(functions, "A") and hasattr(functions, "B")):
+        raise TypeError(f"functions must be AnnealingFunctions, like .linear(), got {type(functions).__name__}")
+    try:
+        s = np.atleast_1d(np.array(s, dtype=float))
+    except (TypeError, ValueError):
+        raise ValueError(f"s must be numbers (S,) in [0, 1], got {s!r:.60}") from None
     if s.ndim != 1 or s.size == 0 or not np.isfinite(s).all() or s.min() < 0 or s.max() > 1:
         raise ValueError(f"s must be a grid (S,) of anneal fractions in [0, 1], got shape {s.shape}: {s!s:.60}")
     if (np.diff(s) <= 0).any():
@@ -264,6 +276,8 @@ def _grid(functions, s):
 def _size(model):
     if not (hasattr(model, "n") and hasattr(model, "energies")):
         raise TypeError(f"a model needs .n and .energies() → (2^n,), got {type(model).__name__}")
+    if not isinstance(model.n, (int, np.integer)) or model.n < 1:
+        raise ValueError(f"a model's n must be an integer ≥ 1, got {model.n!r}")
     if model.n > MAX_N:
         need = 8 * 2.0**model.n * 60 / 2**30
         raise MemoryError(f"n={model.n} would need about {need:.3g} GiB for its basis; the limit is n={MAX_N}")
@@ -278,7 +292,7 @@ def _energies(model):
 
 
 def _levels(levels, n, states):
-    if not isinstance(levels, (int, np.integer)) or levels < 1:
+    if not isinstance(levels, (int, np.integer)) or isinstance(levels, bool) or levels < 1:
         raise ValueError(f"levels must be an integer ≥ 1, got {levels!r}")
     limit = 1 << n if n <= DENSE_N else BLOCK_LEVELS if n <= BLOCK_N else 2
     if levels > limit:

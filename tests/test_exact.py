@@ -230,6 +230,14 @@ def test_sizes_and_levels_beyond_the_limits_are_refused_with_figures():
         qtwin.spectrum(qtwin.instances.tfim(3), LINEAR, GRID, levels=0)
     with pytest.raises(TypeError, match="energies"):
         qtwin.gap_curves([3], LINEAR, GRID)
+    with pytest.raises(MemoryError, match="GiB"):
+        qtwin.spectrum(qtwin.instances.tfim(10), LINEAR, np.linspace(0, 1, 200_000), levels=1024, states=True)
+    with pytest.raises(TypeError, match="list"):
+        qtwin.gap_curves(qtwin.instances.tfim(3), LINEAR, GRID)
+    with pytest.raises(TypeError, match="Executor"):
+        qtwin.gap_curves([qtwin.instances.tfim(3)], LINEAR, GRID, executor=2)
+    with pytest.raises(TypeError, match="AnnealingFunctions"):
+        qtwin.spectrum(qtwin.instances.tfim(3), "linear", GRID)
     with pytest.raises(ValueError, match="two levels"):
         _ = qtwin.spectrum(qtwin.instances.tfim(3), LINEAR, GRID, levels=1).gap
     assert qtwin.gap_curves([], LINEAR, GRID).shape == (0, 31)
