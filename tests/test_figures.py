@@ -73,6 +73,14 @@ def test_spectrum_of_one_level_and_of_a_closed_gap():
     assert "at the end" in figures.plot_spectrum(Levels(where=10)).layout.title.text
 
 
+def test_a_gap_that_closes_for_good_is_marked_at_the_end():
+    """Rounding noise decides nothing: 1e-12 at s = 0.8 and 3e-12 at the end is a gap closed at the end."""
+    gap = np.r_[np.linspace(2, 0.2, 8), 1e-12, 2e-12, 3e-12]
+    figure = figures.plot_gap((S, gap))
+    assert figure.data[1].x[0] == 1 and "at s = 1" in figure.layout.title.text
+    assert figures.plot_gap((S, gap + 0.1 * (S > 0.85))).data[1].x[0] == pytest.approx(0.8)
+
+
 def test_gap_marks_every_minimum():
     pair = {"chain": Levels(0.25, 6), "all-to-all": (S, 0.125 + np.abs(S - 0.3))}
     figure = figures.plot_gap(pair)

@@ -126,18 +126,29 @@ def plot_gap_surface(x, y, gap, *, labels=("J₁", "J₂"), unit=None, title=Non
     return figure
 
 
+def lowest(s, gap, low=None, where=None):
+    """The smallest gap and where (``low`` and ``where`` if given); the end, if the gap is as small there.
+
+    'As small' is within 1e-6 of the widest gap: where a gap closes for good, its last digits are noise.
+    """
+    k = int(np.argmin(gap))
+    low, where = float(gap[k] if low is None else low), float(s[k] if where is None else where)
+    return (float(gap[-1]), float(s[-1])) if gap[-1] - low <= 1e-6 * np.max(gap) else (low, where)
+
+
 def _curve(one):
     """A Spectrum or (s, gap) → s, gap, minimum, where."""
     if hasattr(one, "min_gap"):
-        return np.asarray(one.s, float), np.asarray(one.gap, float), float(one.min_gap), float(one.s_min)
+        s, gap = np.asarray(one.s, float), np.asarray(one.gap, float)
+        return s, gap, *lowest(s, gap, one.min_gap, one.s_min)
     s, gap = (np.asarray(v, float) for v in one)
     if s.shape != gap.shape or s.ndim != 1:
         raise ValueError(f"a gap curve needs s and gap of one length, got shapes {s.shape} and {gap.shape}")
-    return s, gap, float(gap.min()), float(s[gap.argmin()])
+    return s, gap, *lowest(s, gap)
 
 
 def _gap_finding(spectrum, unit):
-    gap, where = float(spectrum.min_gap), float(spectrum.s_min)
+    *_, gap, where = _curve(spectrum)
     first, last = float(np.min(spectrum.s)), float(np.max(spectrum.s))
     if gap < 1e-9:
         return f"The gap closes at s = {number(where, 2)}: two states share the lowest energy"
@@ -151,8 +162,9 @@ def _spectrum_words(spectrum, unit):
     ends = f"E₀ goes from {number(levels[0, 0])} to {with_unit(number(levels[-1, 0]), unit)}"
     if levels.shape[1] == 1:
         return f"{ends}."
-    gap = f"The gap to E₁ (orange) is smallest, {with_unit(number(spectrum.min_gap), unit)}, at s = "
-    return f"The lowest {levels.shape[1]} levels of H(s); {ends} (blue). {gap}{number(spectrum.s_min, 2)}."
+    *_, gap, where = _curve(spectrum)
+    least = f"The gap to E₁ (vermillion) is smallest, {with_unit(number(gap), unit)}, at s = {number(where, 2)}"
+    return f"The lowest {levels.shape[1]} levels of H(s); {ends} (blue). {least}."
 
 
 def _gaps_finding(curves, unit):
@@ -186,7 +198,7 @@ def _end_labels(figure, levels):
 
 def _mark_gap(figure, spectrum, unit):
     """A green bar from E0 to E1 where the gap is smallest, with its value."""
-    where, gap = float(spectrum.s_min), float(spectrum.min_gap)
+    *_, gap, where = _curve(spectrum)
     levels = np.asarray(spectrum.levels)
     base = float(np.interp(where, spectrum.s, levels[:, 0]))
     look = dict(mode="lines+markers", line=dict(color=COLOURS["gap"], width=2.6), marker=dict(size=6))

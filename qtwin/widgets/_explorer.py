@@ -165,6 +165,7 @@ class GapExplorer(w.VBox):
     def snapshot(self):
         """The static twin: a Figure of what is shown now, its paragraph, and a small table of the settings."""
         (i, j), unit = self._edge, _functions(self.functions).unit
+        gap, where = panels.smallest(self.spectrum)
         family = next(label for label, value in FAMILIES.items() if value == self.family)
         cells = {
             "family": family,
@@ -173,8 +174,8 @@ class GapExplorer(w.VBox):
             f"J{subscript(i)}{subscript(j)}": f"{self.coupling:+.2f}",
             f"h{subscript(j)}": f"{self.field:+.2f}",
             "functions": self.functions,
-            "smallest gap": with_unit(number(self.spectrum.min_gap), unit),
-            "at s": f"{self.spectrum.s_min:.2f}",
+            "smallest gap": with_unit(number(gap), unit),
+            "at s": f"{where:.2f}",
         }
         rows = (cells, ["---"] * len(cells), map(str, cells.values()))
         table = "\n".join(f"| {' | '.join(row)} |" for row in rows).replace("-0.", "−0.").replace("-1.", "−1.")
@@ -194,13 +195,14 @@ KEY = "solid blue J &lt; 0 · dashed orange J &gt; 0<br>arrows: fields · shaded
 
 def live_sentence(spectrum, problem, unit=None):
     """One or two plain sentences on the smallest gap of this anneal."""
-    gap, where = with_unit(number(spectrum.min_gap, 2), unit), f"s = {spectrum.s_min:.2f}"
+    low, at = panels.smallest(spectrum)
+    gap, where = with_unit(number(low, 2), unit), f"s = {at:.2f}"
     ground = len(problem.ground_states())
-    if ground > 1 and spectrum.s_min > 0.99:
-        return f"The gap closes at the end: {ground} states share the lowest energy, and each is a right answer."
-    if spectrum.s_min > 0.995:
+    if ground > 1 and at > 0.99:
+        return f"The gap closes towards the end: {ground} states share the lowest energy, each is a right answer."
+    if at > 0.995:
         return f"Smallest gap {gap} at the end (s = 1): it is the distance between the two best answers."
-    ratio = spectrum.gap[-1] / max(spectrum.min_gap, 1e-300)
+    ratio = spectrum.gap[-1] / max(low, 1e-300)
     if ratio < 1.5:
         end = with_unit(number(spectrum.gap[-1], 2), unit)
         return f"Smallest gap {gap} at {where}, not far from the {end} at the end: a wide valley, no sharp crossing."

@@ -4,6 +4,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from ..figures._base import COLOURS, new_figure, number, style, with_unit
+from ..figures._spectrum import lowest
 from ._controls import Panel
 
 MOST_LEVELS = 8
@@ -48,15 +49,21 @@ def draw_levels(panel, spectrum):
     panel.show()
 
 
+def smallest(spectrum):
+    """The smallest gap and where it is, as the kit's figures tell it."""
+    return lowest(spectrum.s, spectrum.gap, spectrum.min_gap, spectrum.s_min)
+
+
 def draw_gap(panel, spectrum, unit):
     """Draw the gap and its minimum; the value stands below the dot, clear of the curve."""
     line, dot = panel.figure.data
+    gap, where = smallest(spectrum)
     at = np.searchsorted(spectrum.s, spectrum.s_min)  # the refined minimum lies between grid points
-    side = "left" if spectrum.s_min > 0.76 else "right" if spectrum.s_min < 0.24 else "center"
+    side = "left" if where > 0.76 else "right" if where < 0.24 else "center"
     line.x = np.insert(spectrum.s, at, spectrum.s_min).tolist()
     line.y = np.insert(spectrum.gap, at, spectrum.min_gap).tolist()
-    dot.x, dot.y = [spectrum.s_min], [spectrum.min_gap]
-    dot.text = [f"<b>{with_unit(number(spectrum.min_gap, 2), unit)} at s = {spectrum.s_min:.2f}</b>"]
+    dot.x, dot.y = [where], [gap]
+    dot.text = [f"<b>{with_unit(number(gap, 2), unit)} at s = {where:.2f}</b>"]
     dot.textposition = f"bottom {side}"
     panel.show()
 
