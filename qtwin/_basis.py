@@ -146,11 +146,12 @@ class Basis:
         self._over_parts(lambda a, b: _add_combination(self.V, self.size, C, X, a, b))
         return X
 
-    def extend(self, X, drop=1e-6):
-        """Append the span of X (m, N) float32 (overwritten); returns how many directions were new.
+    def extend(self, X):
+        """Append the span of X (m, N) float32 (overwritten), four vectors at a time; returns how many were new."""
+        return sum(self._extend(X[c : c + 4]) for c in range(0, len(X), 4))
 
-        A direction is dropped if less than ``drop`` of its vector is left, or 1e-2 of it after the others.
-        """
+    def _extend(self, X):
+        """A vector is dropped if less than 1e-6 of it is new to V, a direction if it is 1e-2 of the others."""
         left = np.where(self._normalise(X) > 0, 1.0, 0.0)
         for _ in range(2):
             if not self.size:
@@ -160,7 +161,7 @@ class Basis:
             left *= kept
             if kept.min() > 1e-3:  # rounding left overlaps below 1e-4
                 break
-        good = np.flatnonzero(left > drop)[: len(self.V) - self.size]
+        good = np.flatnonzero(left > 1e-6)[: len(self.V) - self.size]
         if not good.size:
             return 0
         weights, rotation = np.linalg.eigh(self._gram_of(X)[np.ix_(good, good)])

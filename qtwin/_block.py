@@ -45,7 +45,7 @@ def levels_block(energies, A, B, k, *, states=False, tol=1e-9, threads=None, see
         if states:
             vectors[i] = exact
     with thread_pool(threads) as pool:
-        block = _Block((energies - mean) / spread, k, tol, states, pool, seed) if inside.size else None
+        block = Block((energies - mean) / spread, k, tol, states, pool, seed) if inside.size else None
         for i in inside[np.argsort(b[inside] / (a + b)[inside], kind="stable")]:
             levels[i] = block.solve(b[i] / (a[i] + b[i])) * (a[i] + b[i])
             if states:
@@ -74,7 +74,7 @@ def _end_point(energies, a, b, k, n, states):
     return b * energies[lowest], (index[:, None] == lowest).astype(float) if states else None
 
 
-class _Block:
+class Block:
     """Ritz vectors X (p, N) of H(λ) = (1-λ)·(-Σσx) + λ·diag(d), carried from one λ to the next."""
 
     def __init__(self, d, k, tol, states, pool, seed):
@@ -106,11 +106,11 @@ class _Block:
                 return
             gain += self._filter()
             self._rotate(self.X)
-            if self._error() <= self.tol and gain >= wanted:
+            if self.error() <= self.tol and gain >= wanted:
                 return
             if step % PATIENCE == PATIENCE - 1:
                 self._grow()
-        raise RuntimeError(f"levels not converged: residual {self._error():.1e} of the scale, asked {self.tol:.0e}")
+        raise RuntimeError(f"levels not converged: residual {self.error():.1e} of the scale, asked {self.tol:.0e}")
 
     def _grow(self):
         more = min(max(self.n // 2, len(self.X) // 2), self.d.size - len(self.X))
@@ -137,7 +137,7 @@ class _Block:
         self.X = C.T @ X
         self.residual = np.linalg.norm(C.T @ HX - self.theta[:, None] * self.X, axis=1)
 
-    def _error(self):
+    def error(self):
         """Largest residual of the wanted levels; for levels alone their cluster bound Σ r²/distance, if smaller."""
         worst = self.residual[: self.k].max()
         if self.states:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ._basis import Basis, ritz
+from ._block import Block
 from ._dense import back_substitute
 from ._memory import refuse_if_too_big
 from .hamiltonian import chebyshev, spin_count, thread_pool
@@ -30,6 +31,7 @@ CLUSTER = 0.02  # levels closer than this to E1 are repaired together with it
 GAIN = 300.0  # of one filter at E1
 GUARD = 1e-2  # accuracy of the guard level, in units of the scale
 MAX_DEGREE = 90
+PATIENCE = 3
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class ReducedInfo:
 
 def memory_needed(n):
     """Bytes that :func:`levels_reduced` may touch for n spins (a full basis, energies, scratch)."""
-    return 2**n * (4 * CAPACITY + 8 * 3 + 4 + BATCH * (4 * 5 + 8 * 4)) + 2**27
+    return 2**n * (4 * CAPACITY + 8 * 3 + 4 + 4 * (4 * 5 + 8 * 3) + 8 * 4 * 8) + 2**27
 
 
 def levels_reduced(energies, A, B, *, tol=5e-7, threads=None, progress=None, seed=0):
@@ -95,36 +97,53 @@ class _Pencil:
         self.theta, self.residual = np.full(shape, np.inf), np.full(shape, np.inf)
         self.vectors, self.count = [None] * mix.size, np.zeros(mix.size, int)
         self.guards = np.ones(mix.size, int)  # guard levels that must converge
-        self.stuck = np.zeros(mix.size, bool)
+        self.failures = np.zeros(mix.size, int)  # repairs in a row that did not help
         self.products = self.rounds = 0
 
     def run(self, progress):
-        self.basis.extend(self._seeds())
-        self._solve(np.arange(self.mix.size))
+        """Seed, repair, probe until random vectors change nothing, and leave what float32 cannot do to the block."""
+        for seeds in self._seeds():
+            self.basis.extend(seeds)
+        everything = np.arange(self.mix.size)
+        self._solve(everything)
         probes = self._probe_points()
         while True:
             self._repair(progress)
             before = self.theta[:, :2].copy()
             if self.basis.size == len(self.basis.V) or not self._probe(probes):
-                return
-            self._solve(np.arange(self.mix.size))
+                break
+            self._solve(everything)
             self._repair(progress)
             if (before - self.theta[:, :2] < 2 * self.tol).all():
-                return
+                break
+        self._solve(everything)
+        self.error = self._estimates()[0].max(1)
+        for i in np.flatnonzero(self.error > self.tol):
+            self._solve_by_block(i)
 
     def info(self):
-        return ReducedInfo(float(self._estimates()[0].max()), self.basis.size, self.products, self.rounds)
+        return ReducedInfo(float(self.error.max()), self.basis.size, self.products, self.rounds)
+
+    def _solve_by_block(self, i):
+        """One point in float64: E1 in a cluster of more levels than the basis resolves, residuals at rounding."""
+        block = Block(self.d, 2, self.tol / 5, False, self.pool, self.rng)
+        lowest = back_substitute(self.basis.factor, np.ascontiguousarray(self.vectors[i][:5].T))
+        block.X = self.basis.combine(lowest).astype(float)
+        self.theta[i, :2] = block.solve(self.mix[i])
+        self.error[i] = block.error()
 
     def _seeds(self):
-        """|+⟩, all single flips of it and the lowest classical states, (m, N) float32."""
-        index, N = np.arange(self.d.size), self.d.size
+        """|+⟩, all single flips of it and the lowest classical states, (m, N) float32 with m ≤ 4 at a time."""
+        N, index = self.d.size, np.arange(self.d.size)
         count = min(CLASSICAL_SEEDS, N - 1)
-        X = np.zeros((1 + self.n + count, N), np.float32)
-        X[0] = 1
-        for i in range(self.n):
-            X[1 + i] = 1 - 2 * ((index >> i) & 1)
-        X[np.arange(1 + self.n, len(X)), np.argpartition(self.d, count)[:count]] = 1
-        return X
+        walsh = [None, *range(self.n)]
+        for c in range(0, len(walsh), 4):
+            yield np.stack(
+                [1 - 2 * ((index >> i) & 1) if i is not None else np.ones(N) for i in walsh[c : c + 4]]
+            ).astype(np.float32)
+        lowest = np.argpartition(self.d, count)[:count]
+        for c in range(0, count, 4):
+            yield (index == lowest[c : c + 4, None]).astype(np.float32)
 
     def _probe_points(self):
         last = self.mix.size - 1
@@ -164,12 +183,9 @@ class _Pencil:
 
     def _repair(self, progress):
         """Filter and add Ritz vectors of the worst points until every point has converged."""
-        self.stuck[:] = False
         while True:
-            errors, above, guard = self._estimates()
-            score = np.maximum(errors.max(1) / self.tol, guard / GUARD)
-            score[self.stuck] = 0
-            active = np.flatnonzero(score > 1)
+            score, above = self._scores()
+            active = np.flatnonzero((score > 1) & (self.failures < PATIENCE))
             if progress:
                 progress(self.mix.size - active.size, self.mix.size)
             if not active.size or self.basis.size == len(self.basis.V):
@@ -177,11 +193,18 @@ class _Pencil:
             self.rounds += 1
             jobs, chosen = self._choose(active, score, above)
             if not self._filter(jobs):
-                self.stuck[chosen] = True
+                self.failures[chosen] = PATIENCE
                 continue
             self._solve(active)
-            if (self._estimates()[0][active].max(1) <= self.tol).all():
+            better = self._scores()[0]
+            self.failures[chosen] = np.where(better[chosen] > 0.5 * score[chosen], self.failures[chosen] + 1, 0)
+            if (better[active] <= 1).all():
                 self._solve(np.arange(self.mix.size))
+
+    def _scores(self):
+        """Estimates in units of what is asked (S,), ≤ 1 where converged, and the levels above the clusters (S,)."""
+        errors, above, guard = self._estimates()
+        return np.maximum(errors.max(1) / self.tol, guard / GUARD), above
 
     def _choose(self, active, score, above):
         """The worst points, not next to each other, and which of their Ritz vectors to filter."""
