@@ -79,21 +79,25 @@ def _shares(answers, lowest):
 def _grouped(figure, bars, labels, kind):
     """Bars side by side in the colour of ``kind``, the values of tall ones written above."""
     colour = COLOURS[kind]
+    digits = 1 if 550 / (len(labels) * len(bars)) > 33 else 0  # what fits above one bar, in pixels
     for k, (name, shares) in enumerate(bars.items()):
-        alpha, hatch = _FILLS[k % len(_FILLS)]
-        look = dict(color=rgba(colour, alpha), line=dict(color=colour, width=1.6))
-        if hatch:
-            look["pattern"] = dict(shape=hatch, fgcolor=colour, bgcolor="white", size=7)
         values = 100 * np.asarray(shares)
-        text = [f"{v:.1f}" if v >= 0.5 else "" for v in values]
-        label = f"{name} ({kind})" if name else kind
+        text = [f"{v:.{digits}f}" if v >= 0.5 else "" for v in values]
         numbers = dict(text=text, textposition="outside", textfont=dict(color=INK, size=13), cliponaxis=False)
-        figure.add_trace(go.Bar(x=labels, y=values, name=label, marker=look, **numbers))
+        label = f"{name} ({kind})" if name else kind
+        figure.add_trace(go.Bar(x=labels, y=values, name=label, marker=_fill(k, colour), **numbers))
     top = max(max(shares) for shares in bars.values())
     figure.update_yaxes(range=[0, 112 * top])
     figure.update_xaxes(type="category", showgrid=False)
     figure.update_layout(barmode="group", bargap=0.28, bargroupgap=0.06, showlegend=True)
     return legend(figure, "top right")
+
+
+def _fill(k, colour):
+    """The look of the k-th set of bars: full, light, hatched, …, all in one colour."""
+    alpha, hatch = _FILLS[k % len(_FILLS)]
+    look = dict(color=rgba(colour, alpha), line=dict(color=colour, width=1.6))
+    return look | dict(pattern=dict(shape=hatch, fgcolor=colour, bgcolor="white", size=7)) if hatch else look
 
 
 def _hit_finding(hits):

@@ -118,7 +118,7 @@ def plot_gap_surface(x, y, gap, *, labels=("J₁", "J₂"), unit=None, title=Non
     bar = dict(title=dict(text=axis_title("minimum gap", unit), side="right"), outlinewidth=0, thickness=16)
     figure.add_trace(go.Heatmap(x=x, y=y, z=gap, colorscale="Cividis", colorbar=bar, name="minimum gap"))
     lines = dict(coloring="none", showlabels=True, labelfont=dict(size=12, color="white"))
-    look = dict(line=dict(color="rgba(255,255,255,0.75)", width=1), ncontours=8, showscale=False, hoverinfo="skip")
+    look = dict(line=dict(color="rgba(255,255,255,0.75)", width=1), ncontours=6, showscale=False, hoverinfo="skip")
     figure.add_trace(go.Contour(x=x, y=y, z=gap, contours=lines, name="contours", **look))
     ring = dict(symbol="circle-open", size=13, color="white", line=dict(width=2.4, color="white"))
     figure.add_trace(go.Scatter(x=[x[column]], y=[y[row]], mode="markers", marker=ring, name="smallest gap"))

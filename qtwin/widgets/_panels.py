@@ -8,6 +8,7 @@ from ..figures._spectrum import lowest
 from ._controls import Panel
 
 MOST_LEVELS = 8
+SMOOTH = dict(simplify=False, shape="spline", smoothing=0.6)
 
 
 def levels_panel():
@@ -16,7 +17,7 @@ def levels_panel():
     for k in range(MOST_LEVELS - 1, -1, -1):
         look = style(("ground", "excited")[k] if k < 2 else "higher")[0]
         hover = f"E{k} = %{{y:.3f}} at s = %{{x:.2f}}<extra></extra>"
-        look = look | dict(simplify=False)
+        look = look | SMOOTH
         traces.append(go.Scatter(mode="lines", line=look, name=f"E{k}", hovertemplate=hover))
     for k, role in enumerate(("ground", "excited")):
         font = dict(color=COLOURS[role], size=14)
@@ -29,7 +30,7 @@ def gap_panel():
     """The gap in green, its minimum as a dot with its value."""
     green = COLOURS["gap"]
     hover = "gap %{y:.3f} at s = %{x:.2f}<extra></extra>"
-    line = go.Scatter(mode="lines", line=style("gap")[0] | dict(simplify=False), name="gap", hovertemplate=hover)
+    line = go.Scatter(mode="lines", line=style("gap")[0] | SMOOTH, name="gap", hovertemplate=hover)
     look = dict(marker=dict(color=green, size=13), textfont=dict(color=green, size=14), hoverinfo="skip")
     dot = go.Scatter(mode="markers+text", name="smallest gap", cliponaxis=False, **look)
     return Panel([line, dot], x="anneal fraction s", y="gap g(s)")
