@@ -112,7 +112,7 @@ def test_problem_shows_sign_and_strength_of_every_coupling():
     spins = trace(figure, "spins")
     np.testing.assert_allclose(first.x, spins.x[:2])
     assert "J = 1 between spins 1 and 2" in figure.description and "h = −1 on spin 1" in figure.description
-    assert "1 couplings ask neighbours to agree, 1 to differ" in figure.layout.title.text
+    assert "3 spins, 2 couplings: agreement pays on 1, difference on 1" in figure.layout.title.text
 
 
 def test_field_arrows_point_where_the_field_pulls():
@@ -144,6 +144,13 @@ def test_energies_and_ground_states(sort):
         assert list(ground.x) == [1, 2]
     assert "2 ground states, 2 below" in figure.layout.title.text
     assert "↓↑ (spin 0 first) and 1 more" in figure.description and "4 states" in figure.description
+
+
+def test_edge_cases_are_worded_well():
+    alone = IsingModel([0.0], [[0.0]])
+    assert figures.plot_problem(alone).layout.title.text == "<b>1 spin, no coupling</b>"
+    assert "All 2 states are equal" in figures.plot_energies(alone).layout.title.text
+    assert figures.plot_gap((S, 2 * (1 - S))).layout.title.text == "<b>The gap closes at s = 1</b>"
 
 
 def test_functions_are_sampled_and_their_crossing_is_told():

@@ -32,19 +32,11 @@ _WORDS = {*COLOURS, "predicted", "points", "line"}
 
 def template():
     """The plotly template of the kit: white ground, light grid, 14 px text, 16 px axis titles."""
-    axis = dict(
-        gridcolor=GRID,
-        gridwidth=1,
-        zeroline=False,
-        showline=True,
-        linecolor=LINE,
-        ticks="outside",
-        ticklen=5,
-        tickcolor=LINE,
-        tickfont=dict(size=14, color=MUTED),
-        title=dict(font=dict(size=16, color=INK), standoff=10),
-        exponentformat="power",
+    ticks = dict(
+        ticks="outside", ticklen=5, tickcolor=LINE, tickfont=dict(size=14, color=MUTED), exponentformat="power"
     )
+    title = dict(font=dict(size=16, color=INK), standoff=10)
+    axis = dict(gridcolor=GRID, gridwidth=1, zeroline=False, showline=True, linecolor=LINE, title=title, **ticks)
     return go.layout.Template(
         layout=dict(
             font=dict(family=FONT, size=14, color=INK),

@@ -32,15 +32,8 @@ def plot_lines(
     if unknown:
         raise ValueError(f"no curve is named {unknown[0]!r}; the curves are {', '.join(map(str, curves))}")
     figure = new_figure(title, description, x=x, y=y)
-    for k, (name, (xs, ys)) in enumerate(curves.items()):
-        xs, ys = np.asarray(xs, float), np.asarray(ys, float)
-        if xs.shape != ys.shape or xs.ndim != 1:
-            raise ValueError(f"curve {name!r} needs x and y of one length, got shapes {xs.shape} and {ys.shape}")
-        line, points = style(roles[name]) if name in roles else _default(k)
-        if name in bands:
-            _band(figure, xs, bands[name], line["color"])
-        look = dict(mode="markers", marker=dict(color=line["color"], size=8, symbol=SYMBOLS[k % len(SYMBOLS)]))
-        figure.add_trace(go.Scatter(x=xs, y=ys, name=str(name), **(look if points else dict(mode="lines", line=line))))
+    for k, (name, curve) in enumerate(curves.items()):
+        _add_curve(figure, k, name, curve, roles.get(name), bands.get(name))
     figure.update_layout(showlegend=len(curves) > 1)
     figure.update_xaxes(range=_range(x_range, log_x), type="log" if log_x else "linear")
     figure.update_yaxes(range=_range(y_range, log_y), type="log" if log_y else "linear")
@@ -97,6 +90,19 @@ def plot_schedules(schedules, *, title=None, description=None):
     figure.update_yaxes(range=[-0.04, 1.06])
     figure.update_layout(showlegend=len(named) > 1)
     return legend(figure, "below" if len(named) > 3 else "bottom right")
+
+
+def _add_curve(figure, k, name, curve, role, band):
+    """The k-th named curve in the style of its role, its band below it."""
+    x, y = (np.asarray(v, float) for v in curve)
+    if x.shape != y.shape or x.ndim != 1:
+        raise ValueError(f"curve {name!r} needs x and y of one length, got shapes {x.shape} and {y.shape}")
+    line, points = style(role) if role else _default(k)
+    if band is not None:
+        _band(figure, x, band, line["color"])
+    marker = dict(color=line["color"], size=8, symbol=SYMBOLS[k % len(SYMBOLS)])
+    look = dict(mode="markers", marker=marker) if points else dict(mode="lines", line=line)
+    figure.add_trace(go.Scatter(x=x, y=y, name=str(name), **look))
 
 
 def _function_words(name, f, crossing):

@@ -46,8 +46,9 @@ def plot_energies(model, *, sort=True, most=256, title=None, description=None):
     above = np.delete(energies, ground)
     step = above.min() - energies.min() if above.size else 0.0
     many = "One ground state" if ground.size == 1 else f"{ground.size} ground states"
+    found = f"{many}, {number(step)} below the next energy" if above.size else f"All {energies.size} states are equal"
     figure = new_figure(
-        title or f"{many}, {number(step)} below the next energy",
+        title or found,
         description or _energy_words(energies, ground, step, model.n, order.size),
         x="state, from lowest energy up" if sort else "basis index of the state",
         y="classical energy E",
@@ -135,7 +136,11 @@ def _spins(figure, model, places, unit, line):
 
 def _finding(model):
     less, more = int((model.J < 0).sum()), int((model.J > 0).sum())
-    return f"{model.n} spins: {less} couplings ask neighbours to agree, {more} to differ"
+    spins = "1 spin" if model.n == 1 else f"{model.n} spins"
+    if less + more == 0:
+        return f"{spins}, no coupling"
+    couplings = "1 coupling" if less + more == 1 else f"{less + more} couplings"
+    return f"{spins}, {couplings}: agreement pays on {less}, difference on {more}"
 
 
 def _words(model):
@@ -155,4 +160,5 @@ def _energy_words(energies, ground, step, n, shown):
     more = "" if ground.size == 1 else f" and {ground.size - 1} more"
     part = "" if shown == energies.size else f" (the lowest {shown} shown)"
     spread = f"{energies.size:,} states{part} between {number(energies.min())} and {number(energies.max())}"
-    return f"{spread}. {lowest}{more}; the next energy lies {number(step)} higher."
+    gap = f"; the next energy lies {number(step)} higher" if ground.size < energies.size else ""
+    return f"{spread}. {lowest}{more}{gap}."

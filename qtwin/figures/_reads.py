@@ -36,7 +36,7 @@ def plot_energy_histogram(answers, model, *, kind="emulated", most=8, title=None
     return _grouped(figure, bars, labels, kind)
 
 
-def plot_level_probabilities(info, *, unit="GHz", most=8, title=None, description=None):
+def plot_level_probabilities(info, *, unit=None, most=8, title=None, description=None):
     """Probabilities of the lowest levels at the end of an emulated anneal.
 
     info: the annealer's ``info`` (keys level_energies, level_probabilities), or {name: info}.

@@ -169,8 +169,9 @@ def _spectrum_words(spectrum, unit):
 
 def _gaps_finding(curves, unit):
     least = min(curves, key=lambda name: curves[name][2])
-    low, where = (number(v) for v in curves[least][2:])
-    where = number(curves[least][3], 2)
+    low, where = number(curves[least][2]), number(curves[least][3], 2)
+    if len(curves) == 1 and low == "0":
+        return f"The gap closes at s = {where}"
     if len(curves) == 1:
         return f"The gap is smallest, {with_unit(low, unit)}, at s = {where}"
     return f"'{least}' has the smallest gap: {with_unit(low, unit)} at s = {where}"

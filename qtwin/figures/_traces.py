@@ -204,28 +204,15 @@ class Painter:
 
         from ._static import area
 
-        spec = self.look["legend"]
-        flat = spec.get("orientation") == "h"
+        spec, names = self.look["legend"], [name for _, name in self.entries]
         vertical = {"top": "upper", "middle": "center", "bottom": "lower"}[spec.get("yanchor", "top")]
-        place = BboxTransformTo(Bbox.from_bounds(*area(self.look))) + self.paper.transFigure
-        names = [name for _, name in self.entries]
-        columns = _columns(names, self.look["width"] - 100) if flat else 1
-        box = self.paper.legend(
-            [a for a, _ in self.entries],
-            names,
-            loc=f"{vertical} {spec.get('xanchor', 'left')}".replace("center center", "center"),
-            bbox_to_anchor=(spec.get("x", 1.02), spec.get("y", 1.0)),
-            bbox_transform=place,
-            ncols=columns,
-            frameon=True,
-            facecolor="white",
-            framealpha=0.85,
-            edgecolor="none",
-            borderpad=0.2,
-            borderaxespad=0.0,
-            handlelength=2.2,
-            columnspacing=1.6,
-        )
+        corner = f"{vertical} {spec.get('xanchor', 'left')}".replace("center center", "center")
+        whole = BboxTransformTo(Bbox.from_bounds(*area(self.look))) + self.paper.transFigure
+        place = dict(loc=corner, bbox_to_anchor=(spec.get("x", 1.02), spec.get("y", 1.0)), bbox_transform=whole)
+        columns = _columns(names, self.look["width"] - 100) if spec.get("orientation") == "h" else 1
+        frame = dict(frameon=True, facecolor="white", framealpha=0.85, edgecolor="none", borderpad=0.2, borderaxespad=0)
+        look = dict(ncols=columns, handlelength=2.2, columnspacing=1.6)
+        box = self.paper.legend([artist for artist, _ in self.entries], names, **place, **frame, **look)
         for text in box.get_texts():
             text.set(**text_style({"size": 14, "color": "#1f2933"}))
 
