@@ -105,7 +105,7 @@ def main():
     options = parser.parse_args()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    os.environ["TQDM_DISABLE"] = "1"
+    os.environ.update(TQDM_DISABLE="1", PYTHONPATH=str(ROOT))  # this tree, installed or not
     table = json.loads(TABLE.read_text()) if TABLE.exists() else {"machine": "", "notebooks": {}}
     table["machine"] = f"one core, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
     print(f"{table['machine']}\n{'notebook':<34} {'seconds':>8} {'first picture':>14} {'peak MB':>8} {'nbval':>7}")
