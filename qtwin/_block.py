@@ -85,17 +85,18 @@ class Block:
 
     def solve(self, mix):
         """The k lowest levels (k,) at λ = mix; their states are then the first rows of X."""
-        warm = self.X[: max(self.size - _fresh(self.k), 0)]
+        keep = max(self.size - _fresh(self.k), 0)
+        warm, before = self.X[:keep], None
         while True:
             random = self.rng.standard_normal((self.size - len(warm), self.d.size))
             self._converge(mix, np.concatenate([warm, random]))
-            inside = np.linalg.norm(warm @ self.X[: self.k].T, axis=0) ** 2
-            if not len(warm) or inside.min() > 0.5:
-                if len(warm):
-                    return self.theta[: self.k]
-            warm = self.X[: max(self.size - _fresh(self.k), 0)]
-            if len(warm) == self.d.size:
-                return self.theta[: self.k]
+            levels = self.theta[: self.k]
+            known = np.linalg.norm(warm @ self.X[: self.k].T, axis=0)  # how much of each state was there before
+            if known.min() > 0.7 or len(self.X) == self.d.size:
+                return levels
+            if before is not None and (before - levels).max() <= 2 * self.tol:
+                return levels
+            warm, before = self.X[:keep], levels
 
     def _converge(self, mix, X):
         self.mix, self.high = mix, (1 - mix) * self.n + mix * self.top

@@ -72,7 +72,7 @@ def levels_reduced(energies, A, B, *, tol=5e-7, threads=None, progress=None, see
     inside = (a > 0) & (b > 0)
     info = ReducedInfo(0.0, 0, 0, 0)
     if inside.any():
-        mix, where = np.unique((b / (a + b))[inside], return_inverse=True)
+        mix, where = np.unique(b[inside] / (a + b)[inside], return_inverse=True)
         with thread_pool(threads) as pool:
             solver = _Pencil((energies - mean) / spread, mix, tol, pool, np.random.default_rng(seed))
             solver.run(progress)
