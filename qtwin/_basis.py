@@ -38,38 +38,45 @@ def _dots(V, n, X, start, stop):
 
 
 @kernel(fastmath=FAST)
-def _axpy(y, f, x):
+def _add_four(y, f0, x0, f1, x1, f2, x2, f3, x3):
     for j in range(y.size):
-        y[j] += f * x[j]
+        y[j] += f0 * x0[j] + f1 * x1[j] + f2 * x2[j] + f3 * x3[j]
 
 
 @kernel
 def _add_combination(V, n, C, X, start, stop):
-    """X += Cᵀ V[:n] on one part; C (n, m) float32, X (m, N)."""
+    """X += Cᵀ V[:n] on one part, four rows at a time (the last ones with weight 0); C (n, m) float32, X (m, N)."""
+    zero = np.float32(0)
     for o in range(start, stop, 2048):
         e = min(o + 2048, stop)
-        for i in range(n):
+        for i in range(0, n, 4):
+            i1, i2, i3 = min(i + 1, n - 1), min(i + 2, n - 1), min(i + 3, n - 1)
+            v0, v1, v2, v3 = V[i, o:e], V[i1, o:e], V[i2, o:e], V[i3, o:e]
             for c in range(X.shape[0]):
-                _axpy(X[c, o:e], C[i, c], V[i, o:e])
+                f1 = C[i1, c] if i + 1 < n else zero
+                f2 = C[i2, c] if i + 2 < n else zero
+                f3 = C[i3, c] if i + 3 < n else zero
+                _add_four(X[c, o:e], C[i, c], v0, f1, v1, f2, v2, f3, v3)
 
 
 @kernel(fastmath=FAST)
-def _six_dots(v, c0, c1, c2, c3, c4, c5, out):
-    s0, s1, s2, s3, s4, s5 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+def _six_dots(v, w, c0, c1, c2, out_v, out_w):
+    """Two rows with three columns."""
+    s0, s1, s2, t0, t1, t2 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     for j in range(v.size):
-        a = np.float64(v[j])
+        a, b = np.float64(v[j]), np.float64(w[j])
         s0 += a * c0[j]
         s1 += a * c1[j]
         s2 += a * c2[j]
-        s3 += a * c3[j]
-        s4 += a * c4[j]
-        s5 += a * c5[j]
-    out[0] += s0
-    out[1] += s1
-    out[2] += s2
-    out[3] += s3
-    out[4] += s4
-    out[5] += s5
+        t0 += b * c0[j]
+        t1 += b * c1[j]
+        t2 += b * c2[j]
+    out_v[0] += s0
+    out_v[1] += s1
+    out_v[2] += s2
+    out_w[0] += t0
+    out_w[1] += t1
+    out_w[2] += t2
 
 
 @kernel(fastmath=FAST)
@@ -87,15 +94,17 @@ def _fill_columns(v, d, u, uu, w, c):
 @kernel
 def _grams(V, n, m, d, flips, start, stop):
     """(n, m, 6) on one part: V[:n] with v, Xv, Dv, X²v, (XD + DX)v, D²v for the last m vectors v."""
-    out, c = np.zeros((n, m, PRODUCTS)), np.empty((PRODUCTS, 512))
+    out, c = np.zeros((n + 1, m, PRODUCTS)), np.empty((PRODUCTS, 512))  # the last row only pairs up an odd n
     for o in range(start, stop, 512):
         e = min(o + 512, stop)
         for k in range(m):
             f = flips[k]
             _fill_columns(V[n - m + k, o:e], d[o:e], f[0, o:e], f[1, o:e], f[2, o:e], c)
-            for i in range(n):
-                _six_dots(V[i, o:e], c[0], c[1], c[2], c[3], c[4], c[5], out[i, k])
-    return out
+            for i in range(0, n, 2):
+                v, w = V[i, o:e], V[min(i + 1, n - 1), o:e]
+                _six_dots(v, w, c[0], c[1], c[2], out[i, k], out[i + 1, k])
+                _six_dots(v, w, c[3], c[4], c[5], out[i, k, 3:], out[i + 1, k, 3:])
+    return out[:n]
 
 
 @kernel
