@@ -20,11 +20,14 @@ import pytest
 from qtwin.course import BROWSER_HELP, find_browser
 
 KERNEL_IS_IDLE = "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
-ALL_CELLS_RAN = """() => {
+CELLS = """() => {
   const panel = window.jupyterapp.shell.currentWidget;
   const cells = [...panel.content.model.cells].filter((c) => c.type === "code" && c.sharedModel.source.trim());
-  return cells.every((c) => c.executionCount > 0) && panel.sessionContext.session.kernel.status === "idle";
+  const idle = panel.sessionContext.session.kernel.status === "idle";
+  return RULE;
 }"""
+NOTHING_RAN = CELLS.replace("RULE", "cells.every((c) => !c.executionCount)")
+ALL_CELLS_RAN = CELLS.replace("RULE", "idle && cells.every((c) => c.executionCount > 0)")
 ROOT = Path(__file__).parents[2]
 MISSING = f"the browser tests did not run: {BROWSER_HELP}"
 FLAGS = (
@@ -121,6 +124,8 @@ def run_notebook(page, lab):
         page.goto(f"{lab['url']}/lab/tree/{name}?token={lab['token']}&reset")
         page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
         page.wait_for_function(KERNEL_IS_IDLE, timeout=90_000)
+        page.evaluate("window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
+        page.wait_for_function(NOTHING_RAN)
         page.evaluate("void window.jupyterapp.commands.execute('notebook:run-all-cells')")
         page.wait_for_function(ALL_CELLS_RAN, timeout=1000 * seconds)
         return page

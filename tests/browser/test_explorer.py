@@ -55,14 +55,21 @@ class Seen:
         )
 
     def press(self, name, key, times):
-        self.slider(name).focus()
-        before = self.sentence, self.value(name)
+        """Move a slider by keyboard and wait until the kernel has answered the last move; returns the old sentence."""
+        handle, old = self.slider(name), self.sentence
+        handle.focus()
         for _ in range(times):
             self.page.keyboard.press(key)
-        waiting = "([root, old]) => root.querySelector('.qtwin-sentence').innerText.trim() !== old"
-        self.page.wait_for_function(waiting, arg=[self.root.element_handle(), before[0]], timeout=20_000)
-        self.page.wait_for_timeout(800)  # the last of several moves
-        return before
+        waiting = """([root, handle, old]) => {
+          const written = handle.closest('.qtwin-control').querySelector('.qtwin-value').innerText.replace('−', '-');
+          const now = Number(handle.getAttribute('aria-valuenow'));  // to one digit
+          const settled = Math.abs(Number(written) - now) < 0.051;
+          return settled && root.querySelector('.qtwin-sentence').innerText.trim() !== old;
+        }"""
+        arguments = [self.root.element_handle(), handle.element_handle(), old]
+        self.page.wait_for_function(waiting, arg=arguments, timeout=60_000)
+        self.page.wait_for_timeout(300)  # one frame to draw
+        return old
 
 
 def move_and_compare(seen):
@@ -70,7 +77,7 @@ def move_and_compare(seen):
     gap, drawn = seen.trace(1, "gap"), seen.path(1, 0)
     value = seen.value("Coupling")
     key = "ArrowRight" if value < 0.5 else "ArrowLeft"
-    sentence, _ = seen.press("Coupling", key, 30)
+    sentence = seen.press("Coupling", key, 30)
     assert abs(seen.value("Coupling") - value) == pytest.approx(0.3, abs=0.011)
     after = seen.trace(1, "gap")
     assert after.shape[0] > 20 and not np.array_equal(after, gap)
