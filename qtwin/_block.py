@@ -11,12 +11,14 @@ random vectors until nothing changes.  Cost: about 100·k products with H a poin
 import numpy as np
 from scipy.linalg import eigh, qr
 
+from ._dense import orthonormalise, rotate_rows
 from ._memory import refuse_if_too_big
 from .hamiltonian import chebyshev, spin_count, step_all, thread_pool
 
 GAIN = 1e3  # of one filter at the highest wanted level
 MAX_DEGREE = 150
 MAX_STEPS = 60
+LAPACK_FROM = 2**19  # elements in the block from which LAPACK pays; its threads cost more than they give below
 PATIENCE = 6  # steps before the block grows
 
 
@@ -129,14 +131,20 @@ class Block:
 
     def _rotate(self, X):
         """Rayleigh-Ritz: X ← Ritz vectors of the span of X, with levels and residuals."""
-        X = qr(X.T, mode="economic", overwrite_a=True, check_finite=False)[0].T
-        X, HX = np.ascontiguousarray(X), np.empty(X.shape)
-        g, mix = 1 - self.mix, self.mix
+        small = X.size < LAPACK_FROM
+        if small:
+            orthonormalise(X)
+        else:
+            X = np.ascontiguousarray(qr(X.T, mode="economic", overwrite_a=True, check_finite=False)[0].T)
+        HX, g, mix = np.empty(X.shape), 1 - self.mix, self.mix
         list(self.pool.map(lambda i: step_all(HX[i], X[i], X[i], self.d, g, mix, 0.0, 0.0), range(len(X))))
-        A = X @ HX.T
-        self.theta, C = eigh((A + A.T) / 2, check_finite=False)
-        self.X = C.T @ X
-        self.residual = np.linalg.norm(C.T @ HX - self.theta[:, None] * self.X, axis=1)
+        if small:
+            self.theta, self.residual, self.X = rotate_rows(X, HX)
+        else:
+            A = X @ HX.T
+            self.theta, C = eigh((A + A.T) / 2, check_finite=False)
+            self.X = C.T @ X
+            self.residual = np.linalg.norm(C.T @ HX - self.theta[:, None] * self.X, axis=1)
 
     def error(self):
         """Largest residual of the wanted levels; for levels alone their cluster bound Σ r²/distance, if smaller."""

@@ -1,4 +1,4 @@
-"""Lowest eigenpairs of small dense symmetric matrices, without BLAS: its threads would fight ours.
+"""Small dense algebra without BLAS, whose threads would fight ours: lowest eigenpairs, Rayleigh-Ritz of few vectors.
 
 Householder tridiagonalisation (4/3 k³), bisection by Sturm counts, inverse iteration with
 orthogonalisation against the levels below (Golub, Van Loan, Matrix Computations, 8.3-8.4).
@@ -202,3 +202,46 @@ def lowest_pairs(H, m):
             tail = vectors[j, i + 1 :]
             _add(tail, -_dot(tail, v), v)
     return values, vectors
+
+
+@kernel
+def orthonormalise(X):
+    """Gram-Schmidt twice over the rows of X (p, N), p ≤ N, in place; a dependent row becomes a new direction."""
+    for i in range(len(X)):
+        x = X[i]
+        for attempt in range(4):
+            before = np.sqrt(_dot(x, x))
+            for _ in range(2):
+                for j in range(i):
+                    _add(x, -_dot(X[j], x), X[j])
+            norm = np.sqrt(_dot(x, x))
+            if norm > 1e-11 * before:
+                break
+            for c in range(x.size):
+                x[c] = ((c * 7919 + (i + attempt) * 104729) % 10007) / 10007.0 - 0.5
+        for _ in range(2):
+            x /= norm
+            for j in range(i):
+                _add(x, -_dot(X[j], x), X[j])
+            norm = np.sqrt(_dot(x, x))
+        x /= norm
+
+
+@kernel
+def rotate_rows(X, HX):
+    """Rayleigh-Ritz of orthonormal rows X (p, N), images HX: levels (p,), residuals (p,), Ritz vectors (p, N)."""
+    p = len(X)
+    A, Y = np.empty((p, p)), np.zeros_like(X)
+    for i in range(p):
+        for j in range(i + 1):
+            A[i, j] = A[j, i] = (_dot(X[i], HX[j]) + _dot(HX[i], X[j])) / 2
+    theta, C = lowest_pairs(A, p)
+    residual, r = np.empty(p), np.empty(X.shape[1])
+    for i in range(p):
+        r[:] = 0
+        for j in range(p):
+            _add(Y[i], C[i, j], X[j])
+            _add(r, C[i, j], HX[j])
+        _add(r, -theta[i], Y[i])
+        residual[i] = np.sqrt(_dot(r, r))
+    return theta, residual, Y

@@ -67,6 +67,15 @@ def test_all_levels_of_a_small_problem():
     np.testing.assert_allclose(levels_block(model.energies(), A, B, 32), lapack(model, 32), atol=1e-9)
 
 
+@pytest.mark.parametrize("start", [0, 2**62])
+def test_lapack_and_our_own_algebra_agree(monkeypatch, start):
+    monkeypatch.setattr(_block, "LAPACK_FROM", start)
+    model = nasty_set(8, 3)["TFIM"]
+    levels, states = levels_block(model.energies(), A, B, 16, states=True)
+    np.testing.assert_allclose(levels, lapack(model, 16), rtol=0, atol=1e-9)
+    np.testing.assert_allclose(np.einsum("sxi,sxj->sij", states, states), [np.eye(16)] * 7, atol=1e-12)
+
+
 def test_threads_do_not_change_a_bit():
     energies = qtwin.instances.chain(11, rng=1).energies()
     one, *others = [levels_block(energies, A, B, 3, threads=threads) for threads in (1, 2, 5)]
