@@ -114,7 +114,8 @@ def _is_root():
 
 
 def _pytest(*words):
-    return _call("-m", "pytest", *words, TQDM_DISABLE="1")
+    # two workers on two cores: more threads in BLAS would only wait for each other
+    return _call("-m", "pytest", *words, TQDM_DISABLE="1", OMP_NUM_THREADS="1")
 
 
 def _call(*words, **variables):

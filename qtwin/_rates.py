@@ -11,6 +11,7 @@ from scipy.linalg import eigh
 from scipy.optimize import minimize_scalar
 
 from ._populations import evolve, group_levels, group_rates
+from ._threads import one_blas_thread
 from .ising import spins_of
 
 TWO_PI = 2 * np.pi
@@ -60,6 +61,7 @@ class Driven:
     bath: object
     K: int
 
+    @one_blas_thread()
     def eigen(self, s):
         """Levels (G, K) and states (G, 2^n, K) of H(s)."""
         scale = TWO_PI * self.bath.energy_factor
@@ -76,10 +78,12 @@ class Driven:
         levels, states = zip(*(eigh(h, **lowest) for h in H), strict=True)
         return np.array(levels), np.array(states)
 
+    @one_blas_thread()
     def rates(self, s):
         """The Rates at s, computed in blocks that stay small in memory."""
         size = max(1, BLOCK // 4**self.n)
-        blocks = [self._block(s[k : k + size]) for k in range(0, s.size, size)]
+        parts = [s[k : k + size] for k in range(0, s.size, size)]
+        blocks = [self._block(part) for part in parts]
         levels, drive, down, ground = (np.concatenate(x) for x in zip(*blocks, strict=True))
         kT = self.bath.kT
         group, count, share, root = group_levels(levels, self.bath.group_width, kT)

@@ -24,6 +24,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ._memory import refuse_if_too_big
+from ._threads import cores, one_blas_thread
 from .ising import IsingModel, classical_energies
 
 LAPACK_N = 8  # LAPACK for any number of levels up to here
@@ -123,7 +124,7 @@ def gap_curves(models, functions, s, executor=None):
     ]
     if executor is not None:
         return _run(executor, tasks, models, a, b, gaps)
-    with ThreadPoolExecutor(_cores()) as threads:
+    with ThreadPoolExecutor(cores()) as threads:
         return _run(threads, tasks, models, a, b, gaps)
 
 
@@ -166,8 +167,11 @@ def _two_levels(D, a, b):
     else:
         from ._batch import lowest_two
     levels = lowest_two(D, a, b)
-    for problem, point in np.argwhere(np.isnan(levels[..., 0])):
-        levels[problem, point] = _lapack(D[problem], a[point], b[point], 2, False)
+    missing = np.argwhere(np.isnan(levels[..., 0]))
+    if missing.size:
+        with one_blas_thread():
+            for problem, point in missing:
+                levels[problem, point] = _lapack(D[problem], a[point], b[point], 2, False)
     return levels
 
 
@@ -189,8 +193,8 @@ def _solve(D, a, b, levels, states):
         from ._block import levels_block
 
         return levels_block(D, 2 * a, 2 * b, levels, states=states)
-    with ThreadPoolExecutor(_cores()) as threads:
-        points = list(threads.map(lambda x: _lapack(D, *x, levels, states), zip(a, b, strict=True)))
+    with one_blas_thread():
+        points = [_lapack(D, *point, levels, states) for point in zip(a, b, strict=True)]
     if not states:
         return np.array(points)
     return np.array([w for w, _ in points]), np.array([v for _, v in points])
@@ -216,6 +220,7 @@ def _slope(D, dA, dB, states):
     return states.T @ (dB / 2 * D[:, None] * states - dA / 2 * flips)
 
 
+@one_blas_thread()
 def _coupled_gap(D, functions, s, levels, states):
     """Gap to the lowest level with non-zero ⟨m|dH/ds|0⟩, (S,); NaN where none of the levels couples."""
     gap = np.full(s.size, np.nan)
@@ -230,6 +235,7 @@ def _coupled_gap(D, functions, s, levels, states):
     return gap
 
 
+@one_blas_thread()
 def _refine(result, D, functions):
     """Find the minimum of the gap between grid points as the root of its slope (Hellmann-Feynman)."""
     from scipy.optimize import brentq
@@ -302,10 +308,3 @@ def _levels(levels, n, states):
             f"states at n={n} would need {8e-9 * levels * 2.0**n:.3g} GB a point; the limit is n={BLOCK_N}"
         )
     return int(levels)
-
-
-def _cores():
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # macOS, Windows
-        return os.cpu_count() or 1
