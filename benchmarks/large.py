@@ -104,7 +104,8 @@ def one_size(n):
     memory, limit = peak_gb(), LIMITS.get(n)
     print(
         f"M = {n}: {seconds:.2f} s ({cpu:.1f} s of CPU), peak {memory:.2f} GB, "
-        f"smallest gap {np.diff(levels).min():.6f}, estimated error {info.estimate:.1e}, {info.products} products, {info.basis} basis vectors",
+        f"smallest gap {np.diff(levels).min():.6f}, estimated error {info.estimate:.1e}, "
+        f"{info.products} products, {info.basis} basis vectors",
         flush=True,
     )
     if n <= 16:
