@@ -94,7 +94,7 @@ def spectrum(model, functions, s, levels=2, states=False, refine=False):
     if states:
         refuse_if_too_big(8 * s.size * levels << n, f"the states of {levels} levels at {s.size} points, n={n},")
     energies = _energies(model)
-    values, vectors, coupled = _solve(energies, a, b, levels, states), None, None
+    values, vectors, coupled = _solve(energies, a, b, levels, states, silent=False), None, None
     if states:
         values, vectors = values
         coupled = _coupled_gap(energies, functions, s, values, vectors)
@@ -129,13 +129,9 @@ def gap_curves(models, functions, s, executor=None):
 
 
 def _run(executor, tasks, models, a, b, gaps):
-    from tqdm.auto import tqdm
-
     futures = [executor.submit(_gap_task, [models[i] for i in task], a, b) for task in tasks]
     try:
-        # the notebook's bar does not read TQDM_DISABLE by itself
-        silent = os.environ.get("TQDM_DISABLE", "") not in ("", "0")
-        with tqdm(total=len(models), desc="gap curves", unit="curve", delay=1, disable=silent) as bar:
+        with _bar(len(models), "gap curves", "curve") as bar:
             for task, future in zip(tasks, futures, strict=True):
                 gaps[task] = future.result()
                 bar.update(len(task))
@@ -143,6 +139,14 @@ def _run(executor, tasks, models, a, b, gaps):
         for future in futures:
             future.cancel()
     return gaps
+
+
+def _bar(total, what, unit, silent=False):
+    """A progress bar that appears after a second.  The notebook's bar does not read TQDM_DISABLE by itself."""
+    from tqdm.auto import tqdm
+
+    silent = silent or os.environ.get("TQDM_DISABLE", "") not in ("", "0")
+    return tqdm(total=total, desc=what, unit=unit, delay=1, disable=silent)
 
 
 def _gap_task(models, a, b):
@@ -180,7 +184,7 @@ def _group_size(n):
     return 256 if n <= 5 else 32 if n <= DENSE_N else 1
 
 
-def _solve(D, a, b, levels, states):
+def _solve(D, a, b, levels, states, silent=True):
     """Levels (S, k), or (levels, states (S, 2^n, k)): the method by size."""
     n = D.size.bit_length() - 1
     if levels == 2 and not states:
@@ -188,7 +192,8 @@ def _solve(D, a, b, levels, states):
             return _two_levels(D[None], a, b)[0]
         from ._reduced import levels_reduced
 
-        return levels_reduced(D, 2 * a, 2 * b)[0]
+        with _bar(a.size, "levels", "point", silent) as bar:
+            return levels_reduced(D, 2 * a, 2 * b, progress=lambda done, total: bar.update(done - bar.n))[0]
     if n > LAPACK_N and levels <= BLOCK_LEVELS:
         from ._block import levels_block
 
