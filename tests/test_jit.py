@@ -1,0 +1,57 @@
+"""Kernels compile, release the GIL, and do without a cache where there is no place for one."""
+
+import os
+import subprocess
+import sys
+
+import numba
+import numpy as np
+import pytest
+
+from qtwin import _jit
+from qtwin._jit import kernel
+
+
+def double(x):
+    return 2 * x
+
+
+def test_a_kernel_is_compiled_and_cached():
+    compiled = kernel(double)
+    assert compiled(21) == 42
+    assert compiled.targetoptions["nogil"] and compiled.stats.cache_path is not None
+
+
+def test_options_pass_through_and_division_follows_numpy():
+    @kernel(fastmath=True)
+    def inverse(x):
+        return 1.0 / x
+
+    assert inverse.targetoptions["fastmath"] is True
+    assert np.isinf(inverse(0.0))
+
+
+def test_without_a_place_for_the_cache_kernels_still_work(monkeypatch):
+    def nowhere(**options):
+        if options.get("cache"):
+            raise RuntimeError("cannot cache function 'double': no locator available for file 'x.py'")
+        return numba.njit(**options)
+
+    monkeypatch.setattr(_jit, "njit", nowhere)
+    compiled = kernel(double)
+    assert compiled(21) == 42
+    assert compiled.stats.cache_path is None
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs a folder that cannot be written, even by root")
+def test_an_unwritable_cache_folder_is_no_error():
+    code = (
+        "import numpy as np, qtwin; print(qtwin.gap_curves([qtwin.instances.tfim(3)], f(), np.linspace(0, 1, 3)).shape)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code.replace("f()", "qtwin.AnnealingFunctions.linear()")],
+        env={**os.environ, "NUMBA_CACHE_DIR": "/proc/nowhere"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.strip() == "(1, 3)", done.stderr
