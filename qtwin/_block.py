@@ -19,7 +19,7 @@ GAIN = 1e3  # of one filter at the highest wanted level
 MAX_DEGREE = 150
 MAX_STEPS = 60
 LAPACK_FROM = 2**19  # elements in the block from which LAPACK pays; its threads cost more than they give below
-PATIENCE = 6  # steps before the block grows
+PATIENCE = 6  # steps before the block grows to converge faster
 
 
 def levels_block(energies, A, B, k, *, states=False, tol=1e-9, threads=None, seed=0):
@@ -83,14 +83,15 @@ class Block:
         self.d, self.k, self.tol, self.states, self.pool = d, k, tol, states, pool
         self.n, self.top, self.rng = spin_count(d), d.max(), np.random.default_rng(seed)
         self.X = np.empty((0, d.size))
-        self.size = _block_size(k, d.size)
+        self.base = self.size = _block_size(k, d.size)
 
     def solve(self, mix):
         """The k lowest levels (k,) at λ = mix; their states are then the first rows of X."""
+        self.size = max(self.base, 3 * self.size // 4)  # a block that had to grow may shrink again
         keep = max(self.size - _fresh(self.k), 0)
         warm, before = self.X[:keep], None
         while True:
-            random = self.rng.standard_normal((self.size - len(warm), self.d.size))
+            random = self.rng.standard_normal((max(self.size - len(warm), 0), self.d.size))
             self._converge(mix, np.concatenate([warm, random]))
             levels = self.theta[: self.k]
             known = np.linalg.norm(warm @ self.X[: self.k].T, axis=0)  # how much of each state was there before
@@ -101,33 +102,42 @@ class Block:
             warm, before = self.X[:keep], levels
 
     def _converge(self, mix, X):
+        """Filter and rotate until the wanted levels have converged and none can hide.
+
+        A level hides in a cluster that fills the block: so the highest wanted level must gain a factor
+        of 10 on the highest of the block, which grows otherwise, by 2n at most.
+        """
         self.mix, self.high = mix, (1 - mix) * self.n + mix * self.top
         self._rotate(X)
-        gain, wanted = 0.0, np.log(30 * np.sqrt(self.d.size))
+        gains = np.zeros(2)
         for step in range(MAX_STEPS):
             if len(self.X) == self.d.size:
                 return
-            gain += self._filter()
+            gains += self._filter()
             self._rotate(self.X)
-            if self.error() <= self.tol and gain >= wanted:
+            converged = self.error() <= self.tol and gains[0] >= np.log(30 * np.sqrt(self.d.size))
+            if converged and (gains[1] >= np.log(10) or len(self.X) >= self.base + 2 * self.n):
                 return
-            if step % PATIENCE == PATIENCE - 1:
+            if converged or step % PATIENCE == PATIENCE - 1:
+                gains[:] = 0
                 self._grow()
         raise RuntimeError(f"levels not converged: residual {self.error():.1e} of the scale, asked {self.tol:.0e}")
 
     def _grow(self):
-        more = min(max(self.n // 2, len(self.X) // 2), self.d.size - len(self.X))
+        more = min(self.n, self.d.size - len(self.X))
         self._rotate(np.concatenate([self.X, self.rng.standard_normal((more, self.d.size))]))
+        self.size = len(self.X)
 
     def _filter(self):
-        """Filter every vector; returns the logarithm of the gain at the highest wanted level."""
-        level, low = self.theta[self.k - 1], self.theta[-1]
-        low = min(max(low, level + 1e-3 * (self.high - level)), (level + self.high) / 2)
+        """Filter every vector; returns logarithms of the gain of the highest wanted level: over all, over the block."""
+        level, last = self.theta[self.k - 1], self.theta[-1]
+        low = min(max(last, level + 1e-3 * (self.high - level)), (level + self.high) / 2)
         rate = 2 * np.sqrt((low - level) / (self.high - low))
         degree = int(np.clip(np.ceil(np.log(2 * GAIN) / rate), 8, MAX_DEGREE))
         g, bottom = 1 - self.mix, self.theta[0]
         list(self.pool.map(lambda v: chebyshev(v, self.d, g, self.mix, degree, low, self.high, bottom), self.X))
-        return degree * np.arccosh(1 + 2 * (low - level) / (self.high - low)) - np.log(2)
+        over_low, of_last = (np.arccosh(1 + 2 * max(low - x, 0) / (self.high - low)) for x in (level, last))
+        return np.array([degree * over_low - np.log(2), degree * (over_low - of_last)])
 
     def _rotate(self, X):
         """Rayleigh-Ritz: X ← Ritz vectors of the span of X, with levels and residuals."""

@@ -1,5 +1,7 @@
 """Lowest k levels and states: multiplicities against LAPACK, free fermions and sums over single spins."""
 
+from math import comb
+
 import numpy as np
 import pytest
 
@@ -43,6 +45,34 @@ def test_equal_spins_have_binomial_multiplicities():
     levels = levels_block(energies, A[2:4], B[2:4], 20)
     spin = np.sqrt(A[2:4] ** 2 + B[2:4] ** 2)[:, None]
     np.testing.assert_allclose(levels, -spin / 2 * np.r_[12, [10] * 12, [8] * 7], rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize("k", [2, 5])
+def test_close_levels_of_unequal_spins_come_in_order(k):
+    """J = 0, 13 different fields: E1 … E13 lie within 1e-3 of each other near s = 0, and none may be skipped."""
+    h, s = np.linspace(0.1, 1, 13), np.linspace(0, 1, 31)
+    single = np.sort(2 * np.sqrt((1 - s[:, None]) ** 2 + (s[:, None] * h) ** 2))
+    pairs = [single[:, i] + single[:, j] for i in range(4) for j in range(i)]
+    excited = np.sort(np.concatenate([single, np.array(pairs).T], 1))[:, : k - 1]
+    exact = -single.sum(1)[:, None] / 2 + np.concatenate([np.zeros((31, 1)), excited], 1)
+    levels = levels_block(qtwin.IsingModel(h, np.zeros((13, 13))).energies(), 2 * (1 - s), 2 * s, k)
+    np.testing.assert_allclose(levels, exact, rtol=0, atol=1e-7)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_two_levels_do_not_hide_below_a_cluster_of_22(seed):
+    """The ferromagnet of all pairs, H = -A Sx - B (Sz² - n/4): two levels lie 0.006 below 22 equal ones."""
+    n, k, a, b = 12, 16, np.array([0.6, 0.5, 0.4, 0.3]), np.array([1.4, 1.5, 1.6, 1.7])
+    exact = [[], [], [], []]
+    for j in range(n // 2 + 1):  # total spin n/2 - j, so many times
+        m, copies = np.arange(j - n / 2, n / 2 - j + 1), comb(n, j) - (comb(n, j - 1) if j else 0)
+        Sx = np.diag(np.sqrt((n / 2 - j) * (n / 2 - j + 1) - m[:-1] * (m[:-1] + 1)) / 2, 1)
+        for i in range(4):
+            H = -a[i] * (Sx + Sx.T) - np.diag(b[i] * (m**2 - n / 4))
+            exact[i] += np.repeat(np.linalg.eigvalsh(H), min(copies, k)).tolist()
+    energies = qtwin.IsingModel(np.zeros(n), -np.triu(np.ones((n, n)), 1)).energies()
+    levels = levels_block(energies, a, b, k, seed=seed)
+    np.testing.assert_allclose(levels, [np.sort(levels)[:k] for levels in exact], rtol=0, atol=1e-8)
 
 
 def test_free_fermions_of_14_spins():
