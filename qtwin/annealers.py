@@ -250,7 +250,7 @@ def _qpu():
         from dwave.system import DWaveSampler
     except ModuleNotFoundError as error:
         raise _needs_ocean("annealer('qpu')", error) from None
-    advice = "run `dwave setup`, set DWAVE_API_TOKEN, or use annealer('emulated')"
+    advice = "run `dwave config create`, set DWAVE_API_TOKEN, or use annealer('emulated')"
     try:
         token = load_config().get("token")
     except ConfigFileError:
