@@ -159,6 +159,11 @@ class Basis:
         """Append the span of X (m, N) float32 (overwritten), four vectors at a time; returns how many were new."""
         return sum(self._extend(X[c : c + 4]) for c in range(0, len(X), 4))
 
+    def remove(self, X):
+        """Make the rows of X (m, N) float32 orthogonal to V, in place, twice for the rounding."""
+        for _ in range(2):
+            self._project_out(X)
+
     def _extend(self, X):
         """A vector is dropped if less than 1e-6 of it is new to V, a direction if it is 1e-2 of the others."""
         left = np.where(self._normalise(X) > 0, 1.0, 0.0)

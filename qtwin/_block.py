@@ -16,8 +16,10 @@ from ._memory import refuse_if_too_big
 from .hamiltonian import chebyshev, spin_count, step_all, thread_pool
 
 GAIN = 1e3  # of one filter at the highest wanted level
+SEPARATION = 1e4  # of the highest wanted level over the highest level of the block
+CONTRAST = 1e10  # of E0 over that level: more would drown it in the rounding errors that E0 amplifies
 MAX_DEGREE = 150
-MAX_STEPS = 60
+MAX_STEPS = 200
 LAPACK_FROM = 2**19  # elements in the block from which LAPACK pays; its threads cost more than they give below
 PATIENCE = 6  # steps before the block grows to converge faster
 
@@ -105,7 +107,7 @@ class Block:
         """Filter and rotate until the wanted levels have converged and none can hide.
 
         A level hides in a cluster that fills the block: so the highest wanted level must gain a factor
-        of 10 on the highest of the block, which grows otherwise, by 2n at most.
+        SEPARATION on the highest of the block, which grows otherwise, by 2n at most.
         """
         self.mix, self.high = mix, (1 - mix) * self.n + mix * self.top
         self._rotate(X)
@@ -116,7 +118,7 @@ class Block:
             gains += self._filter()
             self._rotate(self.X)
             converged = self.error() <= self.tol and gains[0] >= np.log(30 * np.sqrt(self.d.size))
-            if converged and (gains[1] >= np.log(10) or len(self.X) >= self.base + 2 * self.n):
+            if converged and (gains[1] >= np.log(SEPARATION) or len(self.X) >= self.base + 2 * self.n):
                 return
             if converged or step % PATIENCE == PATIENCE - 1:
                 gains[:] = 0
@@ -132,12 +134,12 @@ class Block:
         """Filter every vector; returns logarithms of the gain of the highest wanted level: over all, over the block."""
         level, last = self.theta[self.k - 1], self.theta[-1]
         low = min(max(last, level + 1e-3 * (self.high - level)), (level + self.high) / 2)
-        rate = 2 * np.sqrt((low - level) / (self.high - low))
-        degree = int(np.clip(np.ceil(np.log(2 * GAIN) / rate), 8, MAX_DEGREE))
+        rates = [np.arccosh(1 + 2 * max(low - x, 0) / (self.high - low)) for x in (self.theta[0], level, last)]
+        degree = np.clip(np.ceil(np.log(2 * GAIN) / rates[1]), 8, MAX_DEGREE)
+        degree = int(max(min(degree, np.log(CONTRAST) / max(rates[0] - rates[1], 1e-3)), 4))
         g, bottom = 1 - self.mix, self.theta[0]
         list(self.pool.map(lambda v: chebyshev(v, self.d, g, self.mix, degree, low, self.high, bottom), self.X))
-        over_low, of_last = (np.arccosh(1 + 2 * max(low - x, 0) / (self.high - low)) for x in (level, last))
-        return np.array([degree * over_low - np.log(2), degree * (over_low - of_last)])
+        return np.array([degree * rates[1] - np.log(2), degree * (rates[1] - rates[2])])
 
     def _rotate(self, X):
         """Rayleigh-Ritz: X ← Ritz vectors of the span of X, with levels and residuals."""

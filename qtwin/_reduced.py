@@ -30,6 +30,7 @@ GAP_CAP = 0.1  # largest distance trusted in an estimate
 CLUSTER = 0.02  # levels closer than this to E1 are repaired together with it
 GAIN = 300.0  # of one filter at E1
 GUARD = 1e-2  # accuracy of the guard level, in units of the scale
+CONTRAST = 1e4  # of E0 over E1: more would drown E1 in the rounding errors that E0 amplifies
 MAX_DEGREE = 90
 PATIENCE = 3
 
@@ -232,27 +233,31 @@ class _Pencil:
         C = np.stack([self.vectors[i][j] for i, j, _ in jobs], 1)
         X = self.basis.combine(back_substitute(self.basis.factor, C))
         lows = [max(self.theta[i, min(m + 1, self.count[i] - 1)], self.theta[i, 1] + GAP_CAP) for i, _, m in jobs]
-        self._chebyshev(X, [i for i, _, _ in jobs], lows, GAIN)
+        self._chebyshev(X, [i for i, _, _ in jobs], [j for _, j, _ in jobs], lows, GAIN)
         return self.basis.extend(X)
 
     def _probe(self, points):
         """Random vectors filtered so that a level at or below θ1 would stand out of all 2^n; added to the basis."""
         X = self.rng.standard_normal((len(points), self.d.size), np.float32)
-        self._chebyshev(X, points, [self.theta[i, 1] + 0.4 for i in points], 30 * np.sqrt(self.d.size))
+        self.basis.remove(X)
+        lows = [self.theta[i, 1] + 0.4 for i in points]
+        self._chebyshev(X, points, [1] * len(points), lows, 30 * np.sqrt(self.d.size))
         self.guards[points] = 2
         return self.basis.extend(X)
 
-    def _chebyshev(self, X, points, lows, gain):
+    def _chebyshev(self, X, points, wanted, lows, gain):
+        """Filter row m of X for Ritz level wanted[m] of point points[m], everything above lows[m] damped."""
         X /= np.sqrt(np.einsum("mN,mN->m", X, X))[:, None]
 
         def one(job):
-            row, i, low = job
-            g, mix = 1 - self.mix[i], self.mix[i]
+            row, i, j, low = job
+            g, mix, theta = 1 - self.mix[i], self.mix[i], self.theta[i]
             high = g * self.n + mix * self.top
-            low = min(low, (self.theta[i, 1] + high) / 2)
-            distance = np.sqrt((low - self.theta[i, 1]) / (high - low))
-            degree = int(np.clip(np.ceil(np.log(2 * gain) / (2 * distance)), 8, MAX_DEGREE))
-            chebyshev(X[row], self.d32, g, mix, degree, low, high, self.theta[i, 0])
+            low = min(low, (theta[1] + high) / 2)
+            rates = [np.arccosh(1 + 2 * max(low - theta[level], 0) / (high - low)) for level in (0, min(j, 1))]
+            degree = np.clip(np.ceil(np.log(2 * gain) / rates[1]), 8, MAX_DEGREE)
+            degree = int(max(min(degree, np.log(CONTRAST) / max(rates[0] - rates[1], 1e-3)), 8))
+            chebyshev(X[row], self.d32, g, mix, degree, low, high, theta[0])
             return degree
 
-        self.products += sum(self.pool.map(one, zip(range(len(X)), points, lows, strict=True)))
+        self.products += sum(self.pool.map(one, zip(range(len(X)), points, wanted, lows, strict=True)))
