@@ -368,7 +368,7 @@ def lowest_two(D, a, b, *, sweeps=6, degree_max=24):
     centre = D.mean(1)
     D = D - centre[:, None]
     n = N.bit_length() - 1
-    tolerance = TOLERANCE * (a * n + np.abs(b) * np.abs(D).max())
+    tolerance = TOLERANCE * (a[:, None] * n + b[:, None] * np.abs(D).max(1))  # (S, W): each problem's own
     noise = (np.random.default_rng(0).standard_normal(N) * 0.5 / np.sqrt(N)).astype(f4)
     E = np.empty((W, a.size, 2))
     group = _Group(D)

@@ -1,5 +1,7 @@
 """One decorator for the numba kernels: GIL released, compiled code cached on disk where that is possible."""
 
+from contextlib import suppress
+
 from numba import njit
 
 
@@ -17,6 +19,14 @@ def kernel(function=None, **options):
         return lambda f: kernel(f, **options)
     options.setdefault("error_model", "numpy")
     try:
-        return njit(nogil=True, cache=True, **options)(function)
+        compiled = njit(nogil=True, cache=True, **options)(function)
     except RuntimeError:  # numba: no locator available, nowhere to write the cache
         return njit(nogil=True, **options)(function)
+    save = compiled._cache.save_overload
+
+    def save_if_possible(*arguments):
+        with suppress(OSError):  # the disk is full, or over quota
+            save(*arguments)
+
+    compiled._cache.save_overload = save_if_possible
+    return compiled

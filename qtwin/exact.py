@@ -19,7 +19,7 @@ Whatever an iterative method does not converge is computed again by LAPACK or ra
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -54,13 +54,18 @@ class Spectrum:
     s_min: float = np.nan
 
     def __post_init__(self):
-        for array in (self.s, self.levels, self.states, self.gap_coupled):
-            if array is not None:
+        for name in ("s", "levels", "states", "gap_coupled"):
+            if getattr(self, name) is not None:
+                array = np.asarray(getattr(self, name)).view()
                 array.flags.writeable = False
+                object.__setattr__(self, name, array)
         if self.levels.shape[1] > 1 and np.isnan(self.min_gap):
             i = int(self.gap.argmin())
             object.__setattr__(self, "min_gap", float(self.gap[i]))
             object.__setattr__(self, "s_min", float(self.s[i]))
+
+    def __reduce__(self):  # through the constructor, so that a copy is read-only too
+        return Spectrum, tuple(getattr(self, field.name) for field in fields(self))
 
     @property
     def gap(self):
@@ -124,7 +129,8 @@ def gap_curves(models, functions, s, executor=None):
     ]
     if executor is not None:
         return _run(executor, tasks, models, a, b, gaps)
-    with ThreadPoolExecutor(cores()) as threads:
+    workers = 1 if max(sizes, default=0) > BLOCK_N else cores()  # a large problem takes all cores and much memory
+    with ThreadPoolExecutor(workers) as threads:
         return _run(threads, tasks, models, a, b, gaps)
 
 
@@ -230,11 +236,12 @@ def _coupled_gap(D, functions, s, levels, states):
     """Gap to the lowest level with non-zero ⟨m|dH/ds|0⟩, (S,); NaN where none of the levels couples."""
     gap = np.full(s.size, np.nan)
     dA, dB = functions.dA(s), functions.dB(s)
+    size = functions.A(s) * np.log2(D.size) + functions.B(s) * np.ptp(D)
     for i in range(s.size):
         coupling = np.abs(_slope(D, dA[i], dB[i], states[i])[:, 0])
         scale = abs(dA[i]) * np.log2(D.size) + abs(dB[i]) * np.ptp(D)
         distance = levels[i] - levels[i, 0]
-        found = np.flatnonzero((coupling > 1e-7 * scale) & (distance > 1e-9 * np.abs(levels[i]).max()))
+        found = np.flatnonzero((coupling > 1e-7 * scale) & (distance > 1e-9 * size[i]))
         if found.size:
             gap[i] = distance[found[0]]
     return gap
@@ -242,28 +249,28 @@ def _coupled_gap(D, functions, s, levels, states):
 
 @one_blas_thread()
 def _refine(result, D, functions):
-    """Find the minimum of the gap between grid points as the root of its slope (Hellmann-Feynman)."""
-    from scipy.optimize import brentq
+    """The minimum of the gap around the grid's: the root of its slope (Hellmann-Feynman), or a bounded search."""
+    from scipy.optimize import brentq, minimize_scalar
 
-    best, (low, high) = (result.min_gap, result.s_min), _bracket(result)
+    def look(x):
+        a, b = functions.A(np.array([x])) / 2, functions.B(np.array([x])) / 2
+        levels, states = _solve(D, a, b, 2, True)
+        slopes = np.diag(_slope(D, functions.dA(x), functions.dB(x), states[0]))
+        return float(levels[0, 1] - levels[0, 0]), slopes[1] - slopes[0]
 
-    def slope(x):
-        nonlocal best
-        levels, states = _solve(D, functions.A(x)[None] / 2, functions.B(x)[None] / 2, 2, True)
-        best = min(best, (float(levels[0, 1] - levels[0, 0]), float(x)))
-        diagonal = np.diag(_slope(D, functions.dA(x), functions.dB(x), states[0]))
-        return diagonal[1] - diagonal[0]
-
-    if slope(np.array(low)) < 0 < slope(np.array(high)):
-        root = brentq(lambda x: slope(np.array(x)), low, high, xtol=1e-8)
-        slope(np.array(root))
-        best = (best[0], root)
-    return replace(result, min_gap=best[0], s_min=best[1])
-
-
-def _bracket(result):
-    i = int(result.gap.argmin())
-    return result.s[max(i - 1, 0)], result.s[min(i + 1, result.s.size - 1)]
+    i, s = int(result.gap.argmin()), result.s
+    low, here, high = s[max(i - 1, 0)], s[i], s[min(i + 1, s.size - 1)]
+    left, slope, right = (look(x)[1] for x in (low, here, high))
+    if slope < 0 < right:
+        best = brentq(lambda x: look(x)[1], here, high, xtol=1e-8)
+    elif left < 0 < slope:
+        best = brentq(lambda x: look(x)[1], low, here, xtol=1e-8)
+    elif low < high:
+        best = minimize_scalar(lambda x: look(x)[0], bounds=(low, high), method="bounded", options={"xatol": 1e-8}).x
+    else:
+        best = here
+    gap, x = min((look(x)[0], float(x)) for x in (best, low, here, high))
+    return replace(result, min_gap=gap, s_min=x)
 
 
 def _grid(functions, s):
@@ -278,9 +285,9 @@ def _grid(functions, s):
         raise ValueError(f"s must be a grid (S,) of anneal fractions in [0, 1], got shape {s.shape}: {s!s:.60}")
     if (np.diff(s) <= 0).any():
         raise ValueError("s must rise strictly; sort it and drop duplicates (np.unique)")
-    a, b = np.abs(functions.A(s)) / 2, functions.B(s) / 2  # the sign of A is a change of basis
-    if not (np.isfinite(a).all() and np.isfinite(b).all()) or b.min() < 0:
-        raise ValueError("the annealing functions must be finite, with B(s) ≥ 0")
+    a, b = functions.A(s) / 2, functions.B(s) / 2
+    if not (np.isfinite(a).all() and np.isfinite(b).all()) or a.min() < 0 or b.min() < 0:
+        raise ValueError("the annealing functions must be finite, with A(s) ≥ 0 and B(s) ≥ 0 on the grid")
     return s, a, b
 
 
@@ -292,12 +299,12 @@ def _size(model):
     if model.n > MAX_N:
         need = 8 * 2.0**model.n * 60 / 2**30
         raise MemoryError(f"n={model.n} would need about {need:.3g} GiB for its basis; the limit is n={MAX_N}")
-    return model.n
+    return int(model.n)
 
 
 def _energies(model):
     D = np.asarray(model.energies(), dtype=float)
-    if D.shape != (1 << model.n,) or not np.isfinite(D).all():
+    if D.shape != (1 << int(model.n),) or not np.isfinite(D).all():
         raise ValueError(f"energies() must give {1 << model.n} finite numbers for n={model.n}, got shape {D.shape}")
     return D
 

@@ -12,7 +12,7 @@ from .ising import IsingModel
 
 def chain(n, *, rng):
     """Open chain of n spins, couplings to the next neighbour and fields uniform in [-1, 1]."""
-    _size(n, 1)
+    n = _size(n, 1)
     return _uniform(n, [(i, i + 1) for i in range(n - 1)], 1.0, rng)
 
 
@@ -21,9 +21,10 @@ def regular(n, degree=3, *, rng):
 
     Raises ValueError for odd n·degree and for n ≤ degree: no such graph exists.
     """
-    _size(n, 1)
+    n = _size(n, 1)
     if not isinstance(degree, (int, np.integer)) or degree < 0:
         raise ValueError(f"degree must be an integer ≥ 0, got {degree!r}")
+    degree = int(degree)
     if n <= degree:
         raise ValueError(f"a {degree}-regular graph needs n > {degree} spins, got n={n}")
     if n * degree % 2:
@@ -34,7 +35,7 @@ def regular(n, degree=3, *, rng):
 
 def all_to_all(n, *, rng):
     """All pairs of n spins coupled, couplings and fields uniform in [-1, 1]."""
-    _size(n, 1)
+    n = _size(n, 1)
     return _uniform(n, _pairs(n), 1.0, rng)
 
 
@@ -43,13 +44,13 @@ def tfim(n):
 
     With this sign it is antiferromagnetic; on an open chain the spectrum is that of the ferromagnet.
     """
-    _size(n, 1)
+    n = _size(n, 1)
     return IsingModel(np.zeros(n), np.eye(n, k=1))
 
 
 def rhm(n, *, rng):
     """Source B's random Hamiltonian: all pairs, couplings and fields uniform in [-5, 5]."""
-    _size(n, 1)
+    n = _size(n, 1)
     return _uniform(n, _pairs(n), 5.0, rng)
 
 
@@ -59,7 +60,7 @@ def qubo(n, *, rng, form="symmetric"):
     form="symmetric": the upper triangle and the diagonal are drawn and mirrored (J = Q/2), as the
     source's Q is symmetric.  form="upper": only the triangle and the diagonal (J = Q/4).
     """
-    _size(n, 1)
+    n = _size(n, 1)
     if form not in ("symmetric", "upper"):
         raise ValueError(f"form must be 'symmetric' or 'upper', got {form!r}")
     Q = np.triu(np.random.default_rng(rng).uniform(-5, 5, (n, n)))
@@ -106,3 +107,4 @@ def _pairable(stubs, edges):
 def _size(n, low):
     if not isinstance(n, (int, np.integer)) or isinstance(n, bool) or n < low:
         raise ValueError(f"n must be an integer ≥ {low}, got {n!r}")
+    return int(n)  # numpy's small integers would overflow

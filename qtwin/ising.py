@@ -141,6 +141,9 @@ class IsingModel:
         h = diagonal / 2 + (J.sum(0) + J.sum(1))
         return cls(h, J, offset + diagonal.sum() / 2 + J.sum())
 
+    def __reduce__(self):  # through the constructor, so that a copy is read-only too
+        return IsingModel, (self.h, self.J, self.offset)
+
     @property
     def n(self):
         """Number of spins."""
@@ -166,10 +169,10 @@ class IsingModel:
         return spins @ self.h + (spins @ self.J * spins).sum(-1) + self.offset
 
     def ground_states(self, tolerance=1e-9):
-        """Basis indices (m,) of all classical ground states, within ``tolerance``·max(1, |E0|) of the lowest."""
+        """Basis indices (m,) of all classical ground states, within ``tolerance`` times the largest energy."""
         energies = self.energies()
-        low = energies.min()
-        return np.flatnonzero(energies <= low + tolerance * max(1.0, abs(low)))
+        size = np.abs(energies - self.offset).max()
+        return np.flatnonzero(energies <= energies.min() + tolerance * size)
 
     def to_bqm(self):
         """The dimod BinaryQuadraticModel (SPIN) on variables 0 … n-1; zero couplings are left out."""

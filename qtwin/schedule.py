@@ -167,6 +167,9 @@ class AnnealSchedule:
             value.flags.writeable = False
             object.__setattr__(self, name, value)
 
+    def __reduce__(self):  # through the constructor, so that a copy is read-only too
+        return AnnealSchedule, (self.points,)
+
     @classmethod
     def linear(cls, t_us=20.0):
         """From s = 0 to 1 in ``t_us`` at constant speed; 20 µs is the default of D-Wave's QPUs."""

@@ -1,6 +1,7 @@
 """Exact levels and gap curves against closed forms, Kronecker products and LAPACK."""
 
 import multiprocessing
+import pickle
 import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -76,6 +77,15 @@ def test_gap_curves_of_random_problems(n, count):
     models = [family(n, rng=seed) for family in families for seed in range(count)]
     reference = np.array([lapack_gaps(model, LINEAR, GRID) for model in models])
     assert np.abs(qtwin.gap_curves(models, LINEAR, GRID) - reference).max() < 1e-6
+
+
+def test_a_strong_problem_does_not_loosen_its_neighbours():
+    models = [qtwin.instances.all_to_all(7, rng=seed) for seed in range(6)]
+    strong = qtwin.IsingModel(1e6 * models[0].h, 1e6 * models[0].J)
+    weak = qtwin.IsingModel(1e-6 * models[1].h, 1e-6 * models[1].J)
+    mixed = qtwin.gap_curves([strong, *models, weak], LINEAR, GRID)
+    reference = np.array([lapack_gaps(model, LINEAR, GRID) for model in models])
+    assert np.abs(mixed[1:-1] - reference).max() < 1e-7
 
 
 def test_a_large_gap_does_not_drown_the_first_excited_level_in_rounding():
@@ -171,6 +181,30 @@ def test_refined_minimum():
     assert abs(np.polynomial.Polynomial.fit(around, dense, 4).deriv().roots().real - fine.s_min).min() < 1e-6
 
 
+def test_refined_minimum_with_a_second_dip_beside_it():
+    """A coarse grid: the slope does not change its sign between the neighbours of the smallest value."""
+    functions, model = FUNCTIONS["7.1"], qtwin.instances.all_to_all(5, rng=27)
+    found = qtwin.spectrum(model, functions, np.linspace(0, 1, 21), refine=True)
+    fine = np.linspace(0.2, 0.3, 2001)
+    gaps = lapack_gaps(model, functions, fine)
+    assert abs(found.s_min - fine[gaps.argmin()]) < 1e-4
+    assert found.min_gap <= gaps.min() + 1e-12
+    for seed in range(20):
+        model = qtwin.instances.all_to_all(4, rng=seed)
+        coarse = qtwin.spectrum(model, LINEAR, np.linspace(0, 1, 5), refine=True)
+        assert coarse.min_gap == pytest.approx(lapack_gaps(model, LINEAR, [coarse.s_min])[0], abs=1e-10)
+        around = lapack_gaps(model, LINEAR, np.clip(coarse.s_min + np.array([-1e-3, 1e-3]), 0, 1))
+        assert coarse.min_gap <= around.min() + 1e-12
+
+
+def test_coupled_gap_does_not_depend_on_the_offset():
+    model = qtwin.instances.chain(4, rng=2)
+    s = [0.3, 0.5, 0.7]
+    plain = qtwin.spectrum(model, LINEAR, s, levels=5, states=True).gap_coupled
+    lifted = qtwin.IsingModel(model.h, model.J, 1e7)
+    np.testing.assert_allclose(qtwin.spectrum(lifted, LINEAR, s, levels=5, states=True).gap_coupled, plain, rtol=1e-6)
+
+
 def test_coupled_gap_of_the_chain_is_the_gap_of_the_even_sector():
     s = np.linspace(0.1, 0.8, 8)
     result = qtwin.spectrum(qtwin.instances.tfim(6), LINEAR, s, levels=32, states=True)
@@ -220,6 +254,16 @@ def test_sizes_and_levels_beyond_the_limits_are_refused_with_figures():
         def energies(self):
             raise AssertionError("must be refused before this is computed")
 
+    class Short:
+        n = np.int8(9)
+
+        def energies(self):
+            return qtwin.instances.chain(9, rng=0).energies()
+
+    assert qtwin.gap_curves([Short()], LINEAR, [0.5]).shape == (1, 1)
+    negative = qtwin.AnnealingFunctions("negative", None, lambda s: (2 * s - 2, 2 * s, 2 + 0 * s, 2 + 0 * s))
+    with pytest.raises(ValueError, match="A\\(s\\) ≥ 0"):
+        qtwin.spectrum(qtwin.instances.tfim(3), negative, GRID)
     with pytest.raises(MemoryError, match="GiB"):
         qtwin.spectrum(Huge(), LINEAR, GRID)
     with pytest.raises(ValueError, match="at most 8"):
@@ -247,5 +291,10 @@ def test_a_spectrum_is_read_only_and_says_what_it_is():
     result = qtwin.spectrum(qtwin.IsingModel([1.0], [[0.0]]), FUNCTIONS["7.1"], GRID)
     with pytest.raises(ValueError):
         result.levels[0, 0] = 1
+    copy = pickle.loads(pickle.dumps(result))
+    assert np.array_equal(copy.levels, result.levels) and not copy.levels.flags.writeable
+    mine = np.zeros((31, 2))
+    qtwin.Spectrum(GRID, mine)
+    assert mine.flags.writeable  # only the spectrum's own view is frozen
     assert result.unit == "GHz" and "GHz" in repr(result) and "0x" not in repr(result)
     assert exact.MAX_N == 22

@@ -1,9 +1,12 @@
 """IsingModel against dimod: signs, bit order, offsets, conversions, and what it refuses."""
 
+import pickle
+
 import dimod
 import numpy as np
 import pytest
 
+from qtwin import AnnealSchedule, instances
 from qtwin.ising import MAX_ENERGY_SPINS, IsingModel, index_of, spins_of
 
 
@@ -150,3 +153,19 @@ def test_equality_hash_and_repr():
 def test_refusals(make, error, words):
     with pytest.raises(error, match=words):
         make()
+
+
+def test_ground_states_do_not_depend_on_scale_or_offset():
+    model = instances.chain(4, rng=2)
+    expected = model.ground_states()
+    for scale, offset in ((1e-12, 0.0), (1e9, 0.0), (1.0, 1e6)):
+        assert IsingModel(scale * model.h, scale * model.J, offset).ground_states().tolist() == expected.tolist()
+
+
+def test_a_pickled_copy_is_equal_and_read_only():
+    model = instances.chain(4, rng=2)
+    copy = pickle.loads(pickle.dumps(model))
+    assert copy == model and not copy.h.flags.writeable and not copy.J.flags.writeable
+    schedule = AnnealSchedule.pause(10, 0.4, 5)
+    again = pickle.loads(pickle.dumps(schedule))
+    assert again == schedule and not again.s.flags.writeable

@@ -1,5 +1,6 @@
 """Kernels compile, release the GIL, and do without a cache where there is no place for one."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -41,6 +42,16 @@ def test_without_a_place_for_the_cache_kernels_still_work(monkeypatch):
     compiled = kernel(double)
     assert compiled(21) == 42
     assert compiled.stats.cache_path is None
+
+
+def test_a_full_disk_is_no_error(monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    compiled = kernel(double)
+    monkeypatch.setattr("numba.core.caching.IndexDataCacheFile._save_data", full)
+    monkeypatch.setattr("numba.core.caching.IndexDataCacheFile.load", lambda *_: None)
+    assert compiled(21.5) == 43.0
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs a folder that cannot be written, even by root")
