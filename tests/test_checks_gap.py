@@ -121,6 +121,8 @@ def test_even_gap():
     second = levels(instances.tfim(n), np.linspace(0.525, 0.534, 10))
     explains(gap.even_gap, (second[:, 2] - second[:, 0]).min(), word="second kind")
     explains(gap.even_gap, 2.0, word="the end")
+    explains(gap.even_gap, float("nan"), word="too few levels at some s")
+    explains(gap.even_gap, ..., word="empty")
 
 
 def test_narrow_problem(capsys):
@@ -132,6 +134,7 @@ def test_narrow_problem(capsys):
     explains(gap.narrow_problem, instances.all_to_all(6, rng=0), word="five spins")
     explains(gap.narrow_problem, instances.rhm(5, rng=0), word=r"\[-1, 1\]")
     explains(gap.narrow_problem, 0.04, word="IsingModel")
+    explains(gap.narrow_problem, ..., word="still empty")
 
 
 def test_landau_zener_time():
@@ -154,6 +157,24 @@ def test_landau_zener_time():
         (1 / slope, "κ/T"),
     ):
         explains(gap.landau_zener_time, factor * right, model, word=word)
+
+
+@pytest.mark.parametrize(
+    "seed, around, smallest",
+    [(190, 0.9103, 0.002816), (645, 0.9009, 0.001498), (954, 0.8276, 0.00033), (84, 0.749, None)],
+)
+def test_landau_zener_time_takes_the_skeleton_s_answer(seed, around, smallest):
+    """The skeleton of hint 3 with dense matrices: refined minimum, slope from a parabola ±0.02 around it."""
+    model = instances.all_to_all(5, rng=seed)
+    s = around + 1e-3 * np.linspace(-1, 1, 801)
+    values = np.diff(levels(model, s, 2))[:, 0]
+    exact, place = values.min(), s[values.argmin()]
+    if smallest:
+        assert abs(exact - smallest) < 1e-5
+    assert abs(gap.crossing(model)[0] / exact - 1) < 2e-3
+    near = 0.02 * np.linspace(-1, 1, 21)
+    slope = np.sqrt(np.polyfit(near, np.diff(levels(model, place + near, 2))[:, 0] ** 2, 2)[0])
+    gap.landau_zener_time(2 * slope * np.log(100) / (np.pi * exact**2), model)
 
 
 def test_landau_zener_time_misses_one_in_a_hundred():

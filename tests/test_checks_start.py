@@ -90,6 +90,7 @@ def test_choice(capsys):
     refused("mixed", checks.choice, "before", "after", wrong)
     refused("one of 'after', 'before', 'never'", checks.choice, "perhaps", "after", wrong)
     refused("one of", checks.choice, 3, "after", wrong)
+    refused("still empty", checks.choice, ..., "after", wrong)
 
 
 def test_function_explains(capsys):
@@ -212,10 +213,19 @@ def test_own_schedule(capsys):
     refused("not a schedule.*slope", start.own_schedule, [[0, 0], [0.1, 0.5], [20, 1]])
     refused("not a schedule.*end at s = 1", start.own_schedule, [[0, 0], [20, 0.9]])
     refused("not a schedule.*list of points", start.own_schedule, "linear")
+    refused("20000 µs: times are in µs, not in ns", start.own_schedule, [[0, 0], [20000, 1]])
     refused("in µs, not in ns", start.own_schedule, [[0, 0], [1900, 0.5], [2000, 1]])
     refused("fair comparison", start.own_schedule, [[0, 0], [200, 1]])
     refused(r"after the smallest gap", start.own_schedule, [[0, 0], [5, 0.37], [15, 0.37], [20, 1]])
     refused("slow ramp", start.own_schedule, [[0, 0], [5, 0.5], [15, 0.5], [20, 1]])
+
+
+def test_own_schedule_takes_an_anneal_schedule(capsys):
+    from qtwin import AnnealSchedule
+
+    start.own_schedule(AnnealSchedule([[0, 0], [1, 0.48], [19, 0.54], [20, 1]]))
+    assert "Right" in capsys.readouterr().out
+    refused("fair comparison", start.own_schedule, AnnealSchedule.linear(200))
 
 
 def test_gains_are_paired():

@@ -76,6 +76,7 @@ def index(answer, expected, n, *, mistakes=None, name="answer"):
 
 def choice(answer, expected, wrong, *, name="answer"):
     """Check one of several words.  wrong: {other choice: why it is not right}; case and spaces do not matter."""
+    _present(answer, name)
     options = [expected, *wrong]
     if not isinstance(answer, str) or answer.strip().lower() not in [option.lower() for option in options]:
         raise NotYet(f"{name} must be one of {', '.join(map(repr, options))}, got {_short(answer)}")
