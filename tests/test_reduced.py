@@ -9,7 +9,7 @@ from scipy.sparse.linalg import eigsh
 
 import qtwin
 from qtwin import _block, _memory
-from qtwin._reduced import levels_reduced, memory_needed
+from qtwin._reduced import _Pencil, levels_reduced, memory_needed
 from tests.oracles import dense_hamiltonian, free_fermion_levels, nasty_set
 
 S = np.linspace(0, 1, 9)
@@ -54,6 +54,19 @@ def test_nasty_set(name, A, B):
 @pytest.mark.parametrize("seed", range(3))
 def test_random_problems(family, seed):
     model = family(10 if family is qtwin.instances.regular else 9, rng=seed)
+    np.testing.assert_allclose(levels_reduced(model.energies(), *LINEAR)[0], lapack(model, *LINEAR), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["TFIM", "K = 0, all to all", "J = 0", "weak couplings", "two halves"])
+def test_probes_find_what_bad_seeds_miss(name, monkeypatch):
+    """Seeds that are even under the flip of all spins: where h = 0, E1 is odd and only a random vector holds it."""
+
+    def even_seeds(self):
+        spins = 1 - 2 * ((np.arange(self.d.size) >> np.arange(4)[:, None]) & 1)
+        return [np.stack([np.ones(self.d.size), *(spins[0] * spins[1:])]).astype(np.float32)]
+
+    monkeypatch.setattr(_Pencil, "_seeds", even_seeds)
+    model = nasty_set(9, 0)[name]
     np.testing.assert_allclose(levels_reduced(model.energies(), *LINEAR)[0], lapack(model, *LINEAR), rtol=0, atol=1e-6)
 
 
