@@ -76,8 +76,13 @@ def _token():
     """Whether a token is configured; asked offline, never printed."""
     try:
         from dwave.cloud.config import load_config
+        from dwave.cloud.config.exceptions import ConfigFileError
     except ImportError:
         return "unknown without dwave-ocean-sdk, which comes with qtwin[lab]"
-    if load_config().get("token"):
+    try:
+        token = load_config().get("token")
+    except (ConfigFileError, ValueError):
+        return "unknown: the D-Wave configuration cannot be read (DWAVE_CONFIG_FILE, DWAVE_PROFILE?)"
+    if token:
         return 'found: annealer("qpu") is a live QPU'
     return 'none: annealer("emulated") needs none; dwave config create sets one'

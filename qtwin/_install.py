@@ -58,7 +58,7 @@ def install(extra):
     if not (ROOT / "pyproject.toml").exists():
         sys.exit(f"expected a clone of the repository, got the installed package in {ROOT}: clone it, then try again")
     stamp, key = VENV / "qtwin.json", _key()
-    done = json.loads(stamp.read_text()) if stamp.exists() and PYTHON.exists() else {}
+    done = read_state(stamp) if PYTHON.exists() else {}
     if key in (done.get(extra), done.get("dev")):
         return
     if not PYTHON.exists():
@@ -69,7 +69,23 @@ def install(extra):
     _run("-m", "pip", "install", *quiet, "--disable-pip-version-check", *_flags("PIP_FLAGS"),
          "-c", "constraints.txt", "-e", f".[{extra}]")  # fmt: skip
     _quiet_lab()
-    stamp.write_text(json.dumps({**done, extra: key}))
+    write_state(stamp, {**done, extra: key})
+
+
+def read_state(path):
+    """The dict in a state file of ours; empty where there is none, or none that can be read."""
+    try:
+        state = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return state if isinstance(state, dict) else {}
+
+
+def write_state(path, state):
+    """Replace a state file as a whole, so that an interruption leaves the old one."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(json.dumps(state, indent=1), encoding="utf-8")
+    os.replace(part, path)
 
 
 def _make_venv():
@@ -82,7 +98,7 @@ def _make_venv():
 
 def _torch_notice(command):
     """On Linux the registry's torch brings CUDA: say so before it is downloaded."""
-    pinned = re.search(r"^torch==(\S+)", (ROOT / "constraints.txt").read_text(), re.MULTILINE)[1]
+    pinned = re.search(r"^torch==(\S+)", (ROOT / "constraints.txt").read_text(encoding="utf-8"), re.MULTILINE)[1]
     have = any(VENV.glob(f"lib/python*/site-packages/torch-{pinned}*.dist-info"))
     if sys.platform == "linux" and not _flags("PIP_FLAGS") and not have:
         say = "PyTorch for Linux brings CUDA; without a GPU, save about 4 GB: Ctrl-C, then"

@@ -31,9 +31,13 @@ class SpinProblem:
         order = np.lexsort((cols, rows))
         self.h, self.J, self.offset = np.asarray(h, float), np.asarray(J, float)[order], float(offset)
         self.pairs = np.stack([rows[order], cols[order]], axis=1)
-        for name, values in (("linear biases", self.h), ("quadratic biases", self.J)):
+        for name, values in (("linear biases", self.h), ("quadratic biases", self.J), ("offset", self.offset)):
             if not np.isfinite(values).all():
                 raise ValueError(f"the {name} of the problem hold NaN or infinity")
+        with np.errstate(over="ignore"):
+            largest = abs(self.offset) + np.abs(self.h).sum() + np.abs(self.J).sum()
+        if not np.isfinite(largest):
+            raise ValueError("the energies of the problem exceed the largest number (1.8e308); scale it down")
 
     def components(self):
         """The connected components; a coupler of weight 0 connects too, for it has a control error."""

@@ -157,9 +157,12 @@ def _refuse_special(given):
     if given.get("fast_anneal"):
         raise ValueError("fast_anneal=True is not emulated: standard anneals only; leave fast_anneal out")
     for name, neutral in (("anneal_offsets", 0.0), ("flux_biases", 0.0), ("h_gain_schedule", 1.0)):
-        values = np.asarray(given.get(name, neutral), float)
-        if name == "h_gain_schedule" and name in given:
-            values = values[..., 1]  # of points [t, g]
+        try:
+            values = np.asarray(given.get(name, neutral), float)
+            if name == "h_gain_schedule" and name in given:
+                values = values[..., 1]  # of points [t, g]
+        except (TypeError, ValueError, IndexError):  # not the form a QPU takes, so not a neutral one
+            values = np.inf
         if np.any(np.nan_to_num(values, nan=neutral) != neutral):
             raise ValueError(f"{name} is not emulated; leave it out, or use annealer('qpu')")
 

@@ -236,9 +236,9 @@ def _sigmas(control_errors):
 
 
 def _needs_ocean(what, error):
-    if error.name and error.name.split(".")[0] not in ("dwave", "minorminer", "networkx", "dwave_networkx"):
+    if (error.name or "").split(".")[0] == "qtwin":
         return error
-    return ImportError(f"{what} needs D-Wave's Ocean SDK: pip install qtwin[lab]")
+    return ImportError(f"{what} needs D-Wave's Ocean SDK ({error.name} is missing): pip install qtwin[lab]")
 
 
 def _qpu():

@@ -94,7 +94,8 @@ class Bath:
         size = np.abs(omega)
         inside = np.minimum(size, grid[-1])
         rate = np.exp(np.interp(inside, grid, log_line)) * inside**2
-        rate = np.where(size > grid[-1], rate * self.ohmic(size) / self.ohmic(grid[-1]), rate)
+        beyond = (size - inside) / (TWO_PI * self.cutoff_ghz)  # there γ goes as ω e^(-ω/ω_c)
+        rate = rate * np.where(beyond > 0, size / grid[-1], 1.0) * np.exp(-beyond)
         return rate * np.exp(np.minimum(omega, 0.0) / self.kT)
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ._doctor import BROWSER_HELP, doctor, find_browser
+from ._install import read_state, write_state
 
 __all__ = [
     "BROWSER_HELP",
@@ -70,14 +71,16 @@ def copies(source=None, target=None):
         raise FileNotFoundError(f"expected the lessons in {source}, got nothing: clone the repository to have them")
     target.mkdir(parents=True, exist_ok=True)
     manifest_file = target / ".copies.json"
-    manifest = json.loads(manifest_file.read_text()) if manifest_file.exists() else {}
+    manifest = read_state(manifest_file)
     for path in sorted(p for p in source.rglob("*") if p.is_file() and not _hidden(p.relative_to(source))):
         name = path.relative_to(source).as_posix()
         content = student_version(path.read_bytes()) if name.startswith("exercises/") else path.read_bytes()
-        said, manifest[name] = _lay(target / name, content, manifest.get(name, {}))
+        said, manifest[name] = _lay(
+            target / name, content, known if isinstance(known := manifest.get(name), dict) else {}
+        )
         if said:
             print(f"{target.name}/{name} {said}")
-    manifest_file.write_text(json.dumps(manifest, indent=1))
+    write_state(manifest_file, manifest)
 
 
 def _lay(copy, content, known):

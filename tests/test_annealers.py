@@ -456,6 +456,20 @@ def test_refusals(qpu, parameters, message):
         assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "bqm, parameters, message",
+    [
+        (dimod.BQM({0: 1.0}, {}, 0, "SPIN"), {"h_gain_schedule": 3}, "h_gain_schedule is not emulated"),
+        (dimod.BQM({0: 1.0}, {}, 0, "SPIN"), {"flux_biases": {0: 0.1}}, "flux_biases is not emulated"),
+        (dimod.BQM({0: 1e308, 1: -1e308}, {(0, 1): 1e308}, 0, "SPIN"), {}, "exceed the largest number"),
+        (dimod.BQM({0: 1.0}, {}, np.nan, "SPIN"), {}, "offset of the problem"),
+    ],
+)
+def test_malformed_and_extreme_requests(bqm, parameters, message):
+    with pytest.raises(ValueError, match=message):
+        EmulatedAnnealer(seed=0).sample(bqm, **parameters)
+
+
 def test_refused_types(qpu):
     with pytest.raises(TypeError, match="auto_scale must be True or False, got 'yes'"):
         qpu.sample_ising({30: 1}, {}, auto_scale="yes")
@@ -554,7 +568,7 @@ def test_unreachable_qpu_in_one_line(no_config, monkeypatch):
 
 
 def test_no_token(no_config):
-    assert refusal().startswith("no D-Wave API token is configured; run `dwave setup`")
+    assert refusal().startswith("no D-Wave API token is configured; run `dwave config create`")
 
 
 def test_wrong_profile(no_config, monkeypatch):

@@ -363,3 +363,13 @@ def test_needs_core_packages_only():
         "sys.exit(str(heavy & set(sys.modules)) if heavy & set(sys.modules) else 0)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_rates_beyond_the_table_are_continuous_and_a_low_cutoff_is_no_error():
+    bath = Bath()
+    edge = 2 * np.pi * 64.0
+    below, above = bath.gamma(edge * np.array([1 - 1e-9, 1 + 1e-9]))
+    assert above == pytest.approx(below, rel=1e-6)
+    assert bath.gamma(1.5 * edge) == pytest.approx(bath.ohmic(1.5 * edge), rel=0.05)
+    low = Bath(cutoff_ghz=0.05, energy_factor=3).gamma(np.array([-500.0, 0.0, 500.0]))
+    assert np.isfinite(low).all() and (low >= 0).all()

@@ -101,6 +101,15 @@ def test_edits_survive_a_lost_manifest_and_broken_json(folders, capsys):
     assert (work / "00_start.ipynb").read_text() == "not json"
 
 
+@pytest.mark.parametrize("state", ["", "[1, 2]", '{"00_start.ipynb": 1}'])
+def test_a_broken_manifest_counts_as_none(folders, capsys, state):
+    lay(folders, capsys)
+    (folders[1] / ".copies.json").write_text(state)
+    lay(folders, capsys)
+    assert json.loads((folders[1] / ".copies.json").read_text())  # whole again
+    assert not list(folders[1].glob("*.part"))
+
+
 def test_adopting_the_new_version_makes_it_the_copy(folders, capsys):
     source, work = folders
     lay(folders, capsys)
@@ -181,6 +190,13 @@ def test_doctor_says_what_is_here_and_what_is_missing(monkeypatch, capsys):
     assert "pytest" in rows["dev"] and "missing" not in rows["dev"]  # said once, under lab
     assert "apt install chromium" in rows["browser"]
     assert "GB free" in rows["memory"] and "usable" in rows["cores"]
+
+
+@pytest.mark.parametrize("name, value", [("DWAVE_CONFIG_FILE", "missing.conf"), ("DWAVE_PROFILE", "nope")])
+def test_doctor_says_that_the_configuration_is_broken(monkeypatch, capsys, tmp_path, name, value):
+    monkeypatch.setenv(name, str(tmp_path / value) if name.endswith("FILE") else value)
+    course.doctor()
+    assert "configuration cannot be read" in capsys.readouterr().out
 
 
 def test_doctor_never_prints_the_token(monkeypatch, capsys):

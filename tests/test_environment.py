@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
 CONDA_NAMES = {"pytorch-cpu": "torch", "matplotlib-base": "matplotlib"}
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
 def requirements(lines):
@@ -20,12 +20,12 @@ def requirements(lines):
 
 
 def pins():
-    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     return [Requirement(line) for line in lines if not line.startswith("#")]
 
 
 def test_environment_has_the_ranges_of_pyproject():
-    *conda, pip = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    *conda, pip = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
     conda = [re.sub(r"^[\w-]+", lambda m: CONDA_NAMES.get(m[0], m[0]), line) for line in conda]
     tools = [line for line in conda if line == "pip" or line.startswith("python=")]
     given = requirements([line for line in [*conda, *pip["pip"]] if line not in [*tools, "-e ."]])
@@ -37,7 +37,7 @@ def test_environment_has_the_ranges_of_pyproject():
 
 
 def test_conda_python_is_allowed():
-    python = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"][0]
+    python = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"][0]
     assert Requirement("python" + PROJECT["requires-python"]).specifier.contains(python.removeprefix("python="))
 
 
@@ -59,7 +59,7 @@ def test_pins_are_exact_and_no_package_has_two_at_once():
 
 
 def test_every_dependency_has_a_reason():
-    text = (ROOT / "pyproject.toml").read_text()
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     lines = re.findall(r'^    "[a-zA-Z][\w-]*[<>=].*$', text, re.MULTILINE)
     extras = PROJECT["optional-dependencies"]
     assert len(lines) == len([*PROJECT["dependencies"], *extras["lab"], *extras["dev"]]) - 1  # qtwin[lab]
@@ -68,14 +68,14 @@ def test_every_dependency_has_a_reason():
 
 def test_both_commands_are_there():
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
-    assert "make test" in (ROOT / ".ci" / "run").read_text()
-    readme = (ROOT / "README.md").read_text()
+    assert "make test" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert "make lab" in readme and "make test" in readme
-    assert "Apache License" in (ROOT / "LICENSE").read_text()
+    assert "Apache License" in (ROOT / "LICENSE").read_text(encoding="utf-8")
 
 
 def test_readme_links_exist_and_name_every_notebook():
-    text = (ROOT / "README.md").read_text()
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
     links = set(re.findall(r"\]\((?!https?://)([^)#\s]+)", text))
     assert [link for link in links if not (ROOT / link).exists()] == []
     notebooks = {path.relative_to(ROOT).as_posix() for path in (ROOT / "notebooks").rglob("[0-9]*.ipynb")}
@@ -83,6 +83,6 @@ def test_readme_links_exist_and_name_every_notebook():
 
 
 def test_readme_example_runs(capsys):
-    [example] = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    [example] = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     exec(example, {})
     assert re.fullmatch(r"smallest gap \d\.\d{3} at s = \d\.\d\d\n", capsys.readouterr().out)

@@ -39,7 +39,8 @@ def test_names_and_links(path):
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=identity)
 def test_card_agrees_with_the_measured_table(path):
-    measured = json.loads((ROOT / "benchmarks" / "notebooks.json").read_text())["notebooks"][identity(path)]
+    table = json.loads((ROOT / "benchmarks" / "notebooks.json").read_text(encoding="utf-8"))
+    measured = table["notebooks"][identity(path)]
     assert (card(path).minutes, card(path).peak_mb) == (measured["minutes"], measured["peak_mb"])
     known = {lesson.stem for lesson in LESSONS}
     assert set(card(path).prerequisites) <= known

@@ -78,7 +78,7 @@ def test_every_public_module_is_listed_and_completes():
 
 
 def test_type_checkers_see_the_lazy_names():
-    tree = ast.parse((PACKAGE / "__init__.py").read_text())
+    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
     block = next(node for node in tree.body if isinstance(node, ast.If) and node.test.id == "TYPE_CHECKING")
     imported = {alias.name: node.module for node in block.body for alias in node.names}
     assert imported == {**qtwin._NAMES, **dict.fromkeys(qtwin._MODULES)}
@@ -118,9 +118,8 @@ def direct_imports():
         if path == PACKAGE / "__init__.py":
             continue
         depth = len(path.relative_to(PACKAGE).parts) - 1
-        imports = (
-            node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Import | ast.ImportFrom)
-        )
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        imports = (node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom))
         names = set().union(*(ours(node, depth) for node in imports))
         found[part(path)] = found.get(part(path), set()) | names - {part(path)}
     return found
