@@ -18,11 +18,12 @@ def plot_energy_histogram(answers, model, *, kind="emulated", most=8, title=None
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
     named = answers if isinstance(answers, dict) else {"": answers}
-    lowest = float(np.min(model.energies()))
-    tables = {name: _shares(one, lowest) for name, one in named.items()}
+    energies = np.asarray(model.energies(), float)
+    lowest, size = float(energies.min()), float(np.ptp(energies)) or 1.0
+    tables = {name: _shares(one, lowest, size) for name, one in named.items()}
     distances = sorted({d for shares, _ in tables.values() for d in shares} | {0.0})
     shown, rest = distances[:most], distances[most:]
-    labels = [f"+{d:.2f}" for d in shown] + (["higher"] if rest else [])
+    labels = _distance_labels(shown) + (["higher"] if rest else [])
     bars = {}
     for name, (shares, _) in tables.items():
         bars[name] = [shares.get(d, 0.0) for d in shown] + ([sum(shares.get(d, 0.0) for d in rest)] if rest else [])
@@ -43,6 +44,12 @@ def plot_level_probabilities(info, *, unit=None, most=8, title=None, description
     """
     named = {"": info} if "level_probabilities" in info else info
     energies = np.asarray(next(iter(named.values()))["level_energies"], float)
+    for name, one in named.items():
+        other = np.asarray(one["level_energies"], float)
+        if other.shape != energies.shape or not np.allclose(other, energies, rtol=1e-9, atol=1e-9 * np.ptp(energies)):
+            raise ValueError(
+                f"{name!r} has other level energies than {next(iter(named))!r}: draw one problem at a time"
+            )
     labels = [f"+{number(e - energies[0], 2)}" for e in energies[:most]] + (["higher"] if energies.size > most else [])
     bars = {}
     for name, one in named.items():
@@ -59,19 +66,28 @@ def plot_level_probabilities(info, *, unit=None, most=8, title=None, description
     return _grouped(figure, bars, [_unique(labels, k) for k in range(len(labels))], "emulated")
 
 
-def _shares(answers, lowest):
-    """A SampleSet → ({energy above lowest: share of reads}, number of reads)."""
+def _distance_labels(distances):
+    """Labels with two decimals, or as many more as it takes to tell the distances apart."""
+    for digits in range(2, 7):
+        labels = [f"+{d:.{digits}f}" for d in distances]
+        if len(set(labels)) == len(labels):
+            return labels
+    return [f"+{d:.3g}" if d else "+0" for d in distances]
+
+
+def _shares(answers, lowest, size):
+    """A SampleSet → ({energy above lowest: share of reads}, number of reads); equal within 1e-9 of ``size`` is one."""
     record = answers.record
-    above = np.round(np.asarray(record.energy, float) - lowest, 6) + 0.0
+    above = np.round((np.asarray(record.energy, float) - lowest) / size, 9) * size + 0.0
     counts = np.asarray(record.num_occurrences, float)
-    if above.size and above.min() < -1e-6:
+    if above.size and above.min() < -1e-9 * size:
         raise ValueError(
             f"a read lies {-above.min():.3g} below the exact ground state {lowest:.6g}: "
             "these answers belong to another problem; pass the model that was sampled"
         )
     shares = {}
     for distance, count in zip(above.tolist(), counts, strict=True):
-        distance = 0.0 if distance <= 1e-6 else distance
+        distance = max(distance, 0.0)
         shares[distance] = shares.get(distance, 0.0) + count / counts.sum()
     return shares, int(counts.sum())
 
