@@ -15,7 +15,7 @@ import ipywidgets as w
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 from plotly.utils import PlotlyJSONEncoder
-from traitlets import Bytes, Dict, link
+from traitlets import Bytes, Dict, Int, List, Unicode, link
 
 from ..figures._base import template
 
@@ -28,14 +28,18 @@ def _plotly_js():
 
 
 class Page(anywidget.AnyWidget):
-    """An invisible widget that brings the stylesheet and plotly.js, and names the controls."""
+    """An invisible widget that brings the stylesheet and plotly.js, and names the controls.
+
+    It lets the ``sliders`` (ProblemSlider) stamp the values they send.
+    """
 
     _esm = _HERE / "page.js"
     _css = _HERE / "style.css"
     plotly = Bytes().tag(sync=True)
+    sliders = List(Unicode()).tag(sync=True)
 
-    def __init__(self):
-        super().__init__(plotly=_plotly_js())
+    def __init__(self, sliders=()):
+        super().__init__(plotly=_plotly_js(), sliders=[one.model_id for one in sliders])
         self.add_class("qtwin-page")
 
 
@@ -94,6 +98,32 @@ class Control(w.VBox):
         self.head.value = f'<div class="qtwin-head"><span class="qtwin-name">{self._name}</span>{value}</div>'
 
 
+class ProblemSlider(w.FloatSlider):
+    """A slider of one problem: what the page sends for an older problem is ignored.
+
+    The page holds a value back while the kernel is busy, and a message of another control may overtake it.
+    So it sends each value with a ``stamp``: [the ``problem`` it was meant for, the value].
+    """
+
+    problem = Int(0).tag(sync=True)
+    stamp = List().tag(sync=True)
+
+    def set_state(self, sync_data):
+        """Take what the page sends, unless it is stamped for an older problem: then send back what is true."""
+        stamp = sync_data.get("stamp")
+        if stamp and stamp[0] != self.problem:
+            self.send_state(["problem", "value"])
+            return
+        super().set_state(sync_data)
+
+
+def problem_slider(owner, trait, name, *, low, high):
+    """A ProblemSlider of steps of 0.01 bound to a float trait of ``owner``."""
+    handle = ProblemSlider(value=getattr(owner, trait), min=low, max=high, step=0.01, readout=False)
+    link((owner, trait), (handle, "value"))
+    return Control(name, handle)
+
+
 def slider(owner, trait, name, *, low, high, step=1):
     """A slider bound to a numeric trait of ``owner``; a float trait takes a float step."""
     kind = w.IntSlider if isinstance(step, int) else w.FloatSlider
@@ -102,9 +132,9 @@ def slider(owner, trait, name, *, low, high, step=1):
     return Control(name, handle)
 
 
-def pills(owner, trait, name, options):
-    """A row of buttons, one of them pressed, bound to a trait; options: {label: value}."""
-    buttons = w.ToggleButtons(options=list(options.items()), value=getattr(owner, trait))
+def pills(owner, trait, name, options, tooltips=()):
+    """A row of buttons, one of them pressed, bound to a trait; options: {label: value}, a tooltip each."""
+    buttons = w.ToggleButtons(options=list(options.items()), value=getattr(owner, trait), tooltips=list(tooltips))
     buttons.add_class("qtwin-pills")
     link((owner, trait), (buttons, "value"))
     return Control(name, buttons, value=False)

@@ -10,10 +10,16 @@ from ..figures._base import axis_title, number, subscript, with_unit
 from ..ising import IsingModel
 from ..schedule import AnnealingFunctions
 from . import _panels as panels
-from ._controls import Control, Page, menu, pills, sentence, slider
+from ._controls import Control, Page, menu, pills, problem_slider, sentence, slider
 from ._drawing import problem_svg
 
 FAMILIES = {"Chain": "chain", "3-regular": "regular", "All-to-all": "all_to_all", "TFIM": "tfim"}
+TOOLTIPS = [
+    "each spin coupled to the next one",
+    "each spin coupled to three others",
+    "each spin coupled to all others",
+    "transverse-field Ising model, the uniform chain",
+]
 FUNCTIONS = {
     "linear: A = 2(1 − s), B = 2s": "linear",
     "exponential: A falls fast": "exponential",
@@ -73,7 +79,7 @@ class GapExplorer(w.VBox):
         if regular:
             self.spins = min(MOST_SPINS, max(4, self.spins + self.spins % 2))
         handle.min, handle.step = (4, 2) if regular else (3, 1)
-        self._controls["spins"].rename("Spins M (even)" if regular else "Spins M")
+        self._controls["spins"].rename("Spins n (even)" if regular else "Spins n")
         self._controls["seed"].control.disabled = self.family == "tfim"
         self._ready = True
         self._new_problem()
@@ -101,8 +107,11 @@ class GapExplorer(w.VBox):
         self._controls["coupling"].rename(f"Coupling J{subscript(i)}{subscript(j)}")
         self._controls["field"].rename(f"Field h{subscript(j)}")
         self._ready = False
-        own = dict(coupling=self._instance.J[i, j], field=self._instance.h[j]) | (keep or {})
-        self.coupling, self.field = (round(float(own[name]), 2) for name in ("coupling", "field"))
+        self._own = dict(coupling=round(float(self._instance.J[i, j]), 2), field=round(float(self._instance.h[j]), 2))
+        start = self._own | {name: round(float(value), 2) for name, value in (keep or {}).items()}
+        for name in ("coupling", "field"):
+            self._controls[name].control.problem += 1
+            setattr(self, name, start[name])
         self._ready = True
         self._fix_axes()
         self._update()
@@ -127,6 +136,8 @@ class GapExplorer(w.VBox):
         panels.draw_gap(self._gap_panel, self.spectrum, functions.unit)
         self._show_values(problem)
         self.sentence = live_sentence(self.spectrum, problem, functions.unit)
+        if self.family == "tfim" and any(getattr(self, name) != value for name, value in self._own.items()):
+            self.sentence += " The chain is no longer uniform."
         self._sentence.value = self.sentence
 
     def _show_values(self, problem):
@@ -141,11 +152,11 @@ class GapExplorer(w.VBox):
 
     def _build(self):
         self._controls = {
-            "family": pills(self, "family", "Family", FAMILIES),
-            "spins": slider(self, "spins", "Spins M", low=3, high=MOST_SPINS),
+            "family": pills(self, "family", "Family", FAMILIES, TOOLTIPS),
+            "spins": slider(self, "spins", "Spins n", low=3, high=MOST_SPINS),
             "seed": slider(self, "seed", "Instance (seed)", low=0, high=999),
-            "coupling": slider(self, "coupling", "Coupling", low=-1.0, high=1.0, step=0.01),
-            "field": slider(self, "field", "Field", low=-1.0, high=1.0, step=0.01),
+            "coupling": problem_slider(self, "coupling", "Coupling", low=-1.0, high=1.0),
+            "field": problem_slider(self, "field", "Field", low=-1.0, high=1.0),
             "levels": slider(self, "levels", "Levels shown", low=2, high=panels.MOST_LEVELS),
             "functions": menu(self, "functions", "Annealing functions", FUNCTIONS),
         }
@@ -159,7 +170,12 @@ class GapExplorer(w.VBox):
         right.add_class("qtwin-figures")
         body = w.HBox([left, right])
         body.add_class("qtwin-body")
-        self.children = [w.HTML(TITLE), body, self._sentence, Page()]
+        self.children = [
+            w.HTML(TITLE),
+            body,
+            self._sentence,
+            Page(self._controls[name].control for name in ("coupling", "field")),
+        ]
         self.add_class("qtwin-explorer")
 
     def snapshot(self):
@@ -174,7 +190,7 @@ class GapExplorer(w.VBox):
             f"J{subscript(i)}{subscript(j)}": f"{self.coupling:+.2f}",
             f"h{subscript(j)}": f"{self.field:+.2f}",
             "functions": self.functions,
-            "smallest gap": with_unit(number(gap), unit),
+            "smallest gap": with_unit(number(gap, 2), unit),
             "at s": f"{where:.2f}",
         }
         rows = (cells, ["---"] * len(cells), map(str, cells.values()))
@@ -203,6 +219,8 @@ def live_sentence(spectrum, problem, unit=None):
     if at > 0.995:
         return f"Smallest gap {gap} at the end (s = 1): it is the distance between the two best answers."
     ratio = spectrum.gap[-1] / max(low, 1e-300)
+    if at > 0.97 and ratio <= 1.03:
+        return f"Smallest gap {gap} practically at the end ({where}): about the distance between the two best answers."
     if ratio < 1.5:
         end = with_unit(number(spectrum.gap[-1], 2), unit)
         return f"Smallest gap {gap} at {where}, not far from the {end} at the end: a wide valley, no sharp crossing."

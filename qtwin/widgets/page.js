@@ -2,6 +2,7 @@
 // (ipywidgets gives its sliders no accessible name).
 
 function initialize({ model }) {
+  stampValues(model);
   window.qtwin ??= {};
   window.qtwin.plotly ??= new Promise((resolve) => (window.qtwin.provide = resolve));
   if (window.qtwin.provided) return;
@@ -11,6 +12,15 @@ function initialize({ model }) {
     new Function("module", "exports", "define", source)(module, module.exports, undefined);
     window.qtwin.provide(module.exports);
   });
+}
+
+// A slider sends its value with the number of the problem it was moved for: the kernel drops what comes late.
+function stampValues(model) {
+  for (const id of model.get("sliders")) {
+    model.widget_manager.get_model(id).then((slider) => {
+      slider.on("change:value", () => slider.set("stamp", [slider.get("problem"), slider.get("value")]));
+    });
+  }
 }
 
 function unpack(bytes) {
@@ -25,6 +35,7 @@ function nameControls(root) {
     for (const handle of control.querySelectorAll(".noUi-handle")) {
       set(handle, "aria-label", name);
       set(handle, "aria-valuetext", value);
+      set(handle, "tabindex", handle.closest("[disabled]") ? "-1" : "0");
       fill(handle);
     }
     for (const select of control.querySelectorAll("select")) set(select, "aria-label", name);
@@ -55,11 +66,20 @@ function set(element, attribute, value) {
   if (element.getAttribute(attribute) !== value) element.setAttribute(attribute, value);
 }
 
+// keys that move a control must not move the notebook too
+function keepKey(event) {
+  if (/^(Arrow(Left|Right|Up|Down)|Home|End|Page(Up|Down))$/.test(event.key)) event.stopPropagation();
+}
+
 function watch(root) {
   const naming = new MutationObserver(() => nameControls(root));
-  naming.observe(root, { subtree: true, childList: true, characterData: true, attributeFilter: ["class", "aria-valuenow"] });
+  naming.observe(root, { subtree: true, childList: true, characterData: true, attributeFilter: ["class", "aria-valuenow", "disabled"] });
   nameControls(root);
-  return () => naming.disconnect();
+  root.addEventListener("keydown", keepKey);
+  return () => {
+    naming.disconnect();
+    root.removeEventListener("keydown", keepKey);
+  };
 }
 
 function render({ el }) {

@@ -19,7 +19,8 @@ def explorer(run_notebook, lab):
     """The explorer of a notebook of one cell, shared by the tests of this file."""
     cell = dict(cell_type="code", id="a", source=CELL, metadata={}, outputs=[], execution_count=None)
     kernel = dict(name="python3", display_name="Python 3", language="python")
-    notebook = dict(cells=[cell], metadata=dict(kernelspec=kernel), nbformat=4, nbformat_minor=5)
+    below = cell | dict(id="b", source="1")
+    notebook = dict(cells=[cell, below], metadata=dict(kernelspec=kernel), nbformat=4, nbformat_minor=5)
     (lab["folder"] / "small.ipynb").write_text(json.dumps(notebook))
     return Seen(run_notebook("small.ipynb"))
 
@@ -122,10 +123,52 @@ def test_family_and_menu_by_keyboard(explorer):
     seen, page = explorer, explorer.page
     seen.root.locator("button", has_text="3-regular").focus()
     page.keyboard.press("Enter")
-    page.wait_for_function("document.querySelector('.qtwin-explorer').innerText.match(/Spins M .even.\\s+6/)")
+    page.wait_for_function("document.querySelector('.qtwin-explorer').innerText.match(/Spins n .even.\\s+6/)")
     seen.root.locator("select").select_option(label="Advantage_system7.1 (GHz)")
     page.wait_for_function("document.querySelector('.qtwin-sentence').innerText.includes('GHz')")
     assert page.trouble == []
+
+
+def test_a_late_slider_message_does_not_override_a_new_family(explorer):
+    """While the kernel is busy, the page holds the slider's second value back and the family overtakes it."""
+    seen, page = explorer, explorer.page
+    seen.root.locator("button", has_text="Chain").click()
+    page.wait_for_function(r"document.querySelector('.qtwin-explorer').innerText.match(/Spins n\s+6/)")
+    page.evaluate("""() => {
+      const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+      window.busy = kernel.requestExecute({code: "import time; time.sleep(2)"}).done;
+    }""")
+    seen.slider("Coupling").focus()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Home")
+    seen.root.locator("button", has_text="TFIM").click()
+    page.evaluate("() => window.busy")
+    page.wait_for_function("document.querySelector('.qtwin-sentence').innerText.includes('2 states')")
+    page.wait_for_timeout(1500)
+    page.wait_for_function(
+        "window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'idle'", timeout=30_000
+    )
+    assert seen.value("Coupling") == 1 and "uniform" not in seen.sentence
+    assert float(seen.slider("Coupling").get_attribute("aria-valuenow")) == 1
+    seen.press("Coupling", "Home", 1)
+    assert seen.value("Coupling") == -1 and "no longer uniform" in seen.sentence
+
+
+def test_keys_of_the_controls_do_not_move_the_notebook(explorer):
+    seen, page = explorer, explorer.page
+    active = "window.jupyterapp.shell.currentWidget.content.activeCellIndex"
+    assert seen.slider("Instance").get_attribute("tabindex") == "-1"
+    assert seen.slider("Coupling").get_attribute("tabindex") == "0"
+    before = page.evaluate(active)
+    for handle in (seen.slider("Instance"), seen.slider("Coupling")):
+        for key in ("ArrowRight", "ArrowDown", "PageUp", "End"):
+            handle.focus()
+            page.keyboard.press(key)
+            assert page.evaluate(active) == before
+    for name in ("3-regular", "TFIM"):
+        assert seen.root.locator("button", has_text=name).get_attribute("title")
+    seen.root.locator("button", has_text="Chain").click()
+    page.wait_for_function("document.querySelector('.noUi-handle[aria-label^=Instance]').tabIndex === 0")
 
 
 def test_dark_theme_stays_readable_and_narrow_page_does_not_overflow(explorer):
