@@ -17,7 +17,7 @@ import plotly.graph_objects as go
 from PIL import Image
 
 from qtwin import AnnealingFunctions, IsingModel, figures, instances
-from qtwin.figures import _static
+from qtwin.figures import _static, _traces
 from qtwin.figures._base import number, style
 
 S = np.linspace(0, 1, 11)
@@ -378,3 +378,53 @@ def test_missing_plotly_names_the_extra():
     code = "import sys; sys.modules['plotly'] = None; import qtwin.figures"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert out.stderr.strip().splitlines()[-1].endswith("pip install 'qtwin[lab]'")
+
+
+def test_gap_axis_starts_just_below_zero_and_the_value_stands_above_the_curve():
+    for where, anchor in ((6, "center"), (10, "right"), (0, "left")):
+        levels = Levels(where=where)
+        figure = figures.plot_gap(levels)
+        low, high = figure.layout.yaxis.range
+        assert -0.04 * (high - low) < low < 0 and high > levels.gap.max()
+        (note,) = figure.layout.annotations
+        assert (note.yanchor, note.xanchor) == ("bottom", anchor) and note.yshift > 0
+        assert levels.gap.min() < note.y < high - 0.1 * (high - low)
+        if anchor == "center":  # 0.1 of the axis to either side, where the gap is 0.75
+            assert note.y == pytest.approx(0.75)
+
+
+def test_the_name_of_the_anneal_fraction_is_the_callers():
+    for figure in (
+        figures.plot_gap(Levels(), x="anneal fraction λ"),
+        figures.plot_spectrum(Levels(), x="anneal fraction λ"),
+    ):
+        assert figure.layout.xaxis.title.text == "anneal fraction λ" and "(λ)" in figure.layout.yaxis.title.text
+        assert "at λ = 0.6" in figure.layout.title.text and "at λ = 0.6" in figure.description
+        assert "s =" not in figure.description + figure.layout.title.text + str(figure.layout.annotations)
+
+
+@pytest.mark.parametrize("grid, words", [("λ", "on the λ grid"), (True, "on the grid")])
+def test_a_surface_of_grid_minima_says_so(grid, words):
+    x = np.linspace(-1, 1, 5)
+    gap = 1 + np.hypot(*np.meshgrid(x, x))
+    figure = figures.plot_gap_surface(x, x, gap, grid=grid)
+    title = figure.layout.title.text.replace("<br>", " ")
+    assert f"The smallest gap {words} falls to 1 at" in title and words in figure.description
+    assert "grid" not in figures.plot_gap_surface(x, x, gap).description
+    assert figure.layout.xaxis.title.text == "J₁"
+
+
+def test_contour_labels_keep_apart():
+    """A narrow valley crosses the map: its contour lines lie close, their labels may not."""
+    import matplotlib.pyplot as plt
+
+    x = np.linspace(-1, 1, 21)
+    axes = plt.Figure(figsize=(6, 4), dpi=100).add_subplot()
+    valley = np.abs(x[:, None] + x[None, :]) + 0.05 * np.sin(9 * x)
+    lines = axes.contour(x, x, valley, levels=[0.2, 0.3, 0.4, 0.5, 0.6])
+    spots = np.array(_traces._label_spots(lines, axes.transData))
+    places = axes.transData.transform(spots)
+    apart = np.hypot(*(places[:, None] - places[None]).T)[~np.eye(len(places), dtype=bool)]
+    assert len(spots) == 5 and apart.min() >= 56
+    heights = np.abs(spots.sum(1)) + 0.05 * np.sin(9 * spots[:, 0])
+    np.testing.assert_allclose(np.sort(heights), [0.2, 0.3, 0.4, 0.5, 0.6], atol=0.05)

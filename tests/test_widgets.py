@@ -31,7 +31,7 @@ def drawn(explorer):
     """What the two figures show: levels (S, k), gap (S + 1,) with the refined minimum in it, and the dot."""
     traces = {t.name: t for t in explorer._levels_panel.figure.data}
     levels = [traces[f"E{k}"].y for k in range(8) if len(traces[f"E{k}"].y)]
-    line, dot = explorer._gap_panel.figure.data
+    line, dot, _ = explorer._gap_panel.figure.data
     return np.array(levels).T, (np.asarray(line.x), np.asarray(line.y)), (dot.x[0], dot.y[0])
 
 
@@ -48,7 +48,7 @@ def assert_shows(explorer, model):
     np.testing.assert_allclose(s, np.r_[want.s, want.s_min][order])
     np.testing.assert_allclose(gap, np.r_[want.gap, want.min_gap][order], atol=1e-9)
     assert dot == (pytest.approx(want.s_min), pytest.approx(want.min_gap))
-    assert f"{want.s_min:.2f}" in explorer._gap_panel.figure.data[1].text[0]
+    assert f"{want.s_min:.2f}" in explorer._gap_panel.figure.data[2].text[0]
 
 
 def with_values(model, i, j, coupling, field):
@@ -294,3 +294,14 @@ def test_snapshot_rounds_the_smallest_gap_once():
     figure, gap = explorer.snapshot(), f"{explorer.spectrum.min_gap:.2g}"
     assert f"smallest gap {gap} at" in figure.layout.title.text and f"| {gap} |" in figure.description
     assert f"Smallest gap {gap} at" in figure.description and gap != f"{explorer.spectrum.min_gap:.3g}"
+
+
+def test_the_value_of_the_gap_stands_above_the_curve_and_the_axis_starts_at_zero(explorer):
+    for functions in FUNCTIONS:
+        explorer.functions = functions
+        line, dot, value = explorer._gap_panel.figure.data
+        low, high = explorer._gap_panel.figure.layout.yaxis.range
+        assert -0.04 * (high - low) < low < 0
+        assert value.textposition.startswith("top") and 0 < dot.y[0] < value.y[0] < 0.9 * high
+        near = np.abs(np.asarray(line.x) - dot.x[0]) < 0.15
+        assert value.y[0] >= min(np.asarray(line.y)[near].max(), 0.8 * high)

@@ -18,17 +18,21 @@ from ._base import (
 )
 
 
-def plot_spectrum(spectrum, *, unit=None, mark=True, title=None, description=None):
-    """Levels over s of a Spectrum: E0 blue, E1 vermillion, higher ones grey, the smallest gap marked."""
+def plot_spectrum(spectrum, *, unit=None, mark=True, x="anneal fraction s", title=None, description=None):
+    """Levels over s of a Spectrum: E0 blue, E1 vermillion, higher ones grey, the smallest gap marked.
+
+    x: the axis's name; its last word is the symbol, e.g. 'anneal fraction λ'.
+    """
     s, levels = np.asarray(spectrum.s), np.asarray(spectrum.levels)
     unit = unit or getattr(spectrum, "unit", None)
     k = levels.shape[1]
-    title = title or (_gap_finding(spectrum, unit) if k > 1 else "The ground state energy along the anneal")
+    symbol = x.split()[-1]
+    title = title or (_gap_finding(spectrum, unit, symbol) if k > 1 else "The ground state energy along the anneal")
     figure = new_figure(
         title,
-        description or _spectrum_words(spectrum, unit),
-        x="anneal fraction s",
-        y=axis_title("energy E(s)", unit),
+        description or _spectrum_words(spectrum, unit, symbol),
+        x=x,
+        y=axis_title(f"energy E({symbol})", unit),
         margin=dict(r=48),
     )
     for level in range(k - 1, -1, -1):
@@ -42,17 +46,21 @@ def plot_spectrum(spectrum, *, unit=None, mark=True, title=None, description=Non
     return figure
 
 
-def plot_gap(gaps, *, unit=None, log=False, title=None, description=None):
-    """The gap E1 - E0 over s, its minimum as a dot: a Spectrum, or {name: Spectrum or (s, gap)}."""
+def plot_gap(gaps, *, unit=None, log=False, x="anneal fraction s", title=None, description=None):
+    """The gap E1 - E0 over s, its minimum as a dot: a Spectrum, or {name: Spectrum or (s, gap)}.
+
+    x: the axis's name; its last word is the symbol, e.g. 'anneal fraction λ'.
+    """
     named = gaps if isinstance(gaps, dict) else {"gap": gaps}
     unit = unit or getattr(next(iter(named.values())), "unit", None)
-    curves = {name: _curve(one) for name, one in named.items()}
+    curves, symbol = {name: _curve(one) for name, one in named.items()}, x.split()[-1]
     figure = new_figure(
-        title or _gaps_finding(curves, unit),
-        description or _gaps_words(curves, unit),
-        x="anneal fraction s",
-        y=axis_title("gap g(s)", unit),
+        title or _gaps_finding(curves, unit, symbol),
+        description or _gaps_words(curves, unit, symbol),
+        x=x,
+        y=axis_title(f"gap g({symbol})", unit),
     )
+    _gap_axis(figure, curves, log)
     shades = SHADES["gap"]
     for k, (name, (s, gap, low, where)) in enumerate(curves.items()):
         colour, dash = shades[k % len(shades)]
@@ -61,11 +69,10 @@ def plot_gap(gaps, *, unit=None, log=False, title=None, description=None):
         dot = dict(mode="markers", marker=dict(color=colour, size=11), showlegend=False, hoverinfo="skip")
         figure.add_trace(go.Scatter(x=[where], y=[low], name=f"{name}, minimum", **dot))
         if len(curves) <= 2:
-            label = f"<b>{with_unit(number(low), unit)} at s = {number(where, 2)}</b>"
-            _dot_label(figure, label, where, low, colour, log)
+            label = f"<b>{with_unit(number(low), unit)} at {symbol} = {number(where, 2)}</b>"
+            _dot_label(figure, label, where, low, [c[:2] for c in curves.values()], colour)
     figure.update_layout(showlegend=len(curves) > 1)
     figure.update_xaxes(range=[min(c[0].min() for c in curves.values()), max(c[0].max() for c in curves.values())])
-    _gap_axis(figure, curves, log)
     return legend(figure, "below") if len(curves) > 1 else figure
 
 
@@ -101,17 +108,22 @@ def plot_gap_histogram(gaps, *, bins=40, unit=None, log=False, title=None, descr
     return legend(figure, "below") if len(named) > 1 else figure
 
 
-def plot_gap_surface(x, y, gap, *, labels=("J₁", "J₂"), unit=None, title=None, description=None):
-    """The minimum gap against two couplings: x (X,), y (Y,), gap (Y, X); colours and contours."""
+def plot_gap_surface(x, y, gap, *, labels=("J₁", "J₂"), unit=None, grid=None, title=None, description=None):
+    """The minimum gap against two couplings: x (X,), y (Y,), gap (Y, X); colours and contours.
+
+    grid: say so if the gaps are minima over a grid: True ('on the grid') or its symbol ('λ': 'on the λ grid').
+    """
     x, y, gap = np.asarray(x, float), np.asarray(y, float), np.asarray(gap, float)
     if gap.shape != (y.size, x.size):
         raise ValueError(f"gap must have shape (len(y), len(x)) = {(y.size, x.size)}, got {gap.shape}")
     row, column = np.unravel_index(gap.argmin(), gap.shape)
     spot = f"{labels[0]} = {number(x[column], 2)}, {labels[1]} = {number(y[row], 2)}"
     least, most = with_unit(number(gap.min()), unit), with_unit(number(gap.max()), unit)
-    found = f"The minimum gap falls to {number(gap.min(), 2)} at {spot}"
+    where = "" if not grid else " on the grid" if grid is True else f" on the {grid} grid"
+    found = f"The smallest gap{where} falls to" if grid else "The minimum gap falls to"
+    found = f"{found} {number(gap.min(), 2)} at {spot}"
     text = (
-        f"Dark is a small gap. Smallest {least} at {spot} (ring); largest {most}. Half of the plane lies below "
+        f"Dark is a small gap{where}. Smallest {least} at {spot} (ring); largest {most}. Half of the plane lies below "
         f"{with_unit(number(np.median(gap)), unit)}."
     )
     figure = new_figure(title or found, description or text, x=labels[0], y=labels[1], width=620, height=420)
@@ -147,42 +159,42 @@ def _curve(one):
     return s, gap, *lowest(s, gap)
 
 
-def _gap_finding(spectrum, unit):
+def _gap_finding(spectrum, unit, symbol):
     *_, gap, where = _curve(spectrum)
     first, last = float(np.min(spectrum.s)), float(np.max(spectrum.s))
     if gap < 1e-9:
-        return f"The gap closes at s = {number(where, 2)}: two states share the lowest energy"
+        return f"The gap closes at {symbol} = {number(where, 2)}: two states share the lowest energy"
     if first < where < last:
-        return f"The two lowest levels come within {with_unit(number(gap), unit)} at s = {number(where, 2)}"
+        return f"The two lowest levels come within {with_unit(number(gap), unit)} at {symbol} = {number(where, 2)}"
     return f"The gap is smallest, {with_unit(number(gap), unit)}, at the {'end' if where == last else 'start'}"
 
 
-def _spectrum_words(spectrum, unit):
+def _spectrum_words(spectrum, unit, symbol):
     levels = np.asarray(spectrum.levels)
     ends = f"E₀ goes from {number(levels[0, 0])} to {with_unit(number(levels[-1, 0]), unit)}"
     if levels.shape[1] == 1:
         return f"{ends}."
     *_, gap, where = _curve(spectrum)
-    least = f"The gap to E₁ (vermillion) is smallest, {with_unit(number(gap), unit)}, at s = {number(where, 2)}"
-    return f"The lowest {levels.shape[1]} levels of H(s); {ends} (blue). {least}."
+    least = f"The gap to E₁ (vermillion) is smallest, {with_unit(number(gap), unit)}, at {symbol} = {number(where, 2)}"
+    return f"The lowest {levels.shape[1]} levels of H({symbol}); {ends} (blue). {least}."
 
 
-def _gaps_finding(curves, unit):
+def _gaps_finding(curves, unit, symbol):
     least = min(curves, key=lambda name: curves[name][2])
     low, where = number(curves[least][2]), number(curves[least][3], 2)
     if len(curves) == 1 and low == "0":
-        return f"The gap closes at s = {where}"
+        return f"The gap closes at {symbol} = {where}"
     if len(curves) == 1:
-        return f"The gap is smallest, {with_unit(low, unit)}, at s = {where}"
-    return f"'{least}' has the smallest gap: {with_unit(low, unit)} at s = {where}"
+        return f"The gap is smallest, {with_unit(low, unit)}, at {symbol} = {where}"
+    return f"'{least}' has the smallest gap: {with_unit(low, unit)} at {symbol} = {where}"
 
 
-def _gaps_words(curves, unit):
+def _gaps_words(curves, unit, symbol):
     if len(curves) == 1:
         ((s, gap, low, where),) = curves.values()
         ends = f"It starts at {number(gap[0])} and ends at {with_unit(number(gap[-1]), unit)}"
-        return f"The gap E₁ − E₀: {with_unit(number(low), unit)} at s = {number(where, 2)} (dot). {ends}."
-    each = [f"{name} {with_unit(number(c[2]), unit)} at s = {number(c[3], 2)}" for name, c in curves.items()]
+        return f"The gap E₁ − E₀: {with_unit(number(low), unit)} at {symbol} = {number(where, 2)} (dot). {ends}."
+    each = [f"{name} {with_unit(number(c[2]), unit)} at {symbol} = {number(c[3], 2)}" for name, c in curves.items()]
     return f"Smallest gaps (dots): {'; '.join(each)}."
 
 
@@ -213,11 +225,29 @@ def _mark_gap(figure, spectrum, unit):
     )
 
 
-def _dot_label(figure, text, x, y, colour, log):
-    """The value below the dot: the curve lies above its minimum, so nothing is covered."""
-    side = "right" if x > 0.8 else "left" if x < 0.2 else "center"
-    place = dict(x=x, y=np.log10(max(y, 1e-300)) if log else y, xanchor=side, yanchor="top", yshift=-10)
-    figure.add_annotation(text=text, showarrow=False, font=dict(color=colour, size=14), **place)
+def label_place(x, curves, width, span=(0.0, 1.0)):
+    """Where a label ``width`` wide (a share of the axis) stands above the dot at x, clear of the curves below it.
+
+    Returns its anchor ('left', 'center', 'right': the side of the text at x) and the highest value of the
+    ``curves``, pairs of s and gap, over its width.
+    """
+    at = (x - span[0]) / ((span[1] - span[0]) or 1.0)
+    anchor = "right" if at > 1 - width / 2 else "left" if at < width / 2 else "center"
+    start = at - dict(left=0.0, center=0.5, right=1.0)[anchor] * width
+    ends = span[0] + np.array([start, start + width]) * (span[1] - span[0])
+    tops = [np.interp(np.unique(np.r_[ends, s[(s > ends[0]) & (s < ends[1])]]), s, gap).max() for s, gap in curves]
+    return anchor, float(max(tops))
+
+
+def _dot_label(figure, text, x, y, curves, colour):
+    """The value above the dot, over what the curves reach within its width; on a log axis below it."""
+    axis, span = figure.layout.yaxis, (min(s.min() for s, _ in curves), max(s.max() for s, _ in curves))
+    anchor, top = label_place(x, curves, 0.2, span)
+    low, high = axis.range
+    place = dict(y=min(top, high - 0.12 * (high - low)), yanchor="bottom", yshift=9)
+    if axis.type == "log":
+        place = dict(y=np.log10(max(y, 1e-300)), yanchor="top", yshift=-10)
+    figure.add_annotation(text=text, showarrow=False, x=x, xanchor=anchor, font=dict(color=colour, size=14), **place)
 
 
 def _gap_axis(figure, curves, log):
@@ -227,4 +257,4 @@ def _gap_axis(figure, curves, log):
         span = np.log10(top / low)
         figure.update_yaxes(type="log", range=[np.log10(low) - 0.14 * span, np.log10(top) + 0.06 * span])
     else:
-        figure.update_yaxes(range=[-0.13 * top, 1.06 * top])
+        figure.update_yaxes(range=[-0.03 * top, 1.06 * top])

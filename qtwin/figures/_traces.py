@@ -117,7 +117,9 @@ class Painter:
         for xi, yi, text in zip(x, y, trace.text, strict=True):
             style = text_style(font, "<b>" in text)
             offset = (right * away, up * away)
-            plot.axes.annotate(plain(text), (xi, yi), offset, textcoords="offset points", **look, **style)
+            plot.axes.annotate(
+                plain(text.replace("<br>", "\n")), (xi, yi), offset, textcoords="offset points", **look, **style
+            )
 
     def _fill(self, plot, trace, x, y, order):
         base = plot.last[1] if trace.fill == "tonexty" else np.zeros_like(y)
@@ -185,9 +187,9 @@ class Painter:
         lines = plot.axes.contour(x, y, z, levels=levels, **look)
         if trace.contours.showlabels:
             font = trace.contours.labelfont
-            texts = plot.axes.clabel(
-                lines, fontsize=px(font.size or 12), colors=[rgba_tuple(font.color or "#1f2933")], fmt="%.3g"
-            )
+            spots = _label_spots(lines, plot.axes.transData)
+            look = dict(fontsize=px(font.size or 12), colors=[rgba_tuple(font.color or "#1f2933")], fmt="%.3g")
+            texts = plot.axes.clabel(lines, manual=spots, **look) if spots else []
             for text in texts:
                 text.set_fontfamily(families())
 
@@ -215,6 +217,21 @@ class Painter:
         box = self.paper.legend([artist for artist, _ in self.entries], names, **place, **frame, **look)
         for text in box.get_texts():
             text.set(**text_style({"size": 14, "color": "#1f2933"}))
+
+
+def _label_spots(lines, place, apart=56.0):
+    """Points for contour labels: one on each level's longest line, at least ``apart`` px from the others."""
+    kept = []
+    for pieces in lines.allsegs:
+        pieces = [place.transform(piece) for piece in pieces if len(piece) > 1]
+        lengths = [np.hypot(*np.diff(piece, axis=0).T).sum() for piece in pieces]
+        if not pieces or max(lengths) < 1.5 * apart:
+            continue
+        longest = pieces[int(np.argmax(lengths))]
+        middle_first = np.argsort(np.abs(np.arange(len(longest)) - len(longest) / 2), kind="stable")
+        free = (p for p in longest[middle_first] if all(np.hypot(*(p - q)) >= apart for q in kept))
+        kept.extend([spot for spot in [next(free, None)] if spot is not None])
+    return [tuple(spot) for spot in place.inverted().transform(kept)] if kept else []
 
 
 def _columns(names, width):

@@ -4,10 +4,11 @@ import numpy as np
 import plotly.graph_objects as go
 
 from ..figures._base import COLOURS, new_figure, number, style, with_unit
-from ..figures._spectrum import lowest
+from ..figures._spectrum import label_place, lowest
 from ._controls import Panel
 
 MOST_LEVELS = 8
+LABEL_WIDTH = 0.36  # of the gap panel where it is narrowest
 SMOOTH = dict(simplify=False, shape="spline", smoothing=0.6)
 
 
@@ -31,9 +32,10 @@ def gap_panel():
     green = COLOURS["gap"]
     hover = "gap %{y:.3f} at s = %{x:.2f}<extra></extra>"
     line = go.Scatter(mode="lines", line=style("gap")[0] | SMOOTH, name="gap", hovertemplate=hover)
-    look = dict(marker=dict(color=green, size=13), textfont=dict(color=green, size=14), hoverinfo="skip")
-    dot = go.Scatter(mode="markers+text", name="smallest gap", cliponaxis=False, **look)
-    return Panel([line, dot], x="anneal fraction s", y="gap g(s)")
+    look = dict(name="smallest gap", cliponaxis=False, hoverinfo="skip")
+    dot = go.Scatter(mode="markers", marker=dict(color=green, size=13), **look)
+    value = go.Scatter(mode="text", textfont=dict(color=green, size=14), **look | dict(name="value"))
+    return Panel([line, dot, value], x="anneal fraction s", y="gap g(s)")
 
 
 def draw_levels(panel, spectrum):
@@ -56,16 +58,18 @@ def smallest(spectrum):
 
 
 def draw_gap(panel, spectrum, unit):
-    """Draw the gap and its minimum; the value stands below the dot, clear of the curve."""
-    line, dot = panel.figure.data
+    """Draw the gap and its minimum; the value stands above the dot, over the curve and inside the axes."""
+    (line, dot, value), (low, high) = panel.figure.data, panel.figure.layout.yaxis.range
     gap, where = smallest(spectrum)
     at = np.searchsorted(spectrum.s, spectrum.s_min)  # the refined minimum lies between grid points
-    side = "left" if where > 0.76 else "right" if where < 0.24 else "center"
     line.x = np.insert(spectrum.s, at, spectrum.s_min).tolist()
     line.y = np.insert(spectrum.gap, at, spectrum.min_gap).tolist()
     dot.x, dot.y = [where], [gap]
-    dot.text = [f"<b>{with_unit(number(gap, 2), unit)} at s = {where:.2f}</b>"]
-    dot.textposition = f"bottom {side}"
+    anchor, top = label_place(where, [(spectrum.s, spectrum.gap)], LABEL_WIDTH)
+    lift = 0.035 * (high - low)  # off the dot and the curve
+    value.x, value.y = [where], [min(top + lift, high - 0.15 * (high - low))]
+    value.text = [f"<b>{with_unit(number(gap, 2), unit)}<br>at s = {where:.2f}</b>"]
+    value.textposition = f"top {dict(left='right', right='left').get(anchor, 'center')}"
     panel.show()
 
 
@@ -76,8 +80,8 @@ def energy_range(low, high):
 
 
 def gap_range(widest):
-    """A y range from a little below zero, where the smallest gap's value is written, to the widest gap."""
-    return -0.13 * widest, 1.06 * widest
+    """A y range from just below zero, so that a dot on it is whole, to the widest gap."""
+    return -0.03 * widest, 1.06 * widest
 
 
 def static_twin(levels, gap, description, title):
