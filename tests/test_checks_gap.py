@@ -50,7 +50,7 @@ def test_one_spin_field(capsys):
     half = IsingModel([1 / np.sqrt(3)], [[0.0]])
     assert abs(refined(half, 0.75, 0.01) - 1) < 1e-6  # the right answer is right
     explains(gap.one_spin_field, -1 / np.sqrt(3), word="positive")
-    explains(gap.one_spin_field, 0.5, word="λ = 1")
+    explains(gap.one_spin_field, 0.5, word="s = 1")
     explains(gap.one_spin_field, 1 / np.sqrt(15), word="½ is missing")
     explains(gap.one_spin_field, 1 / 3, word="h²")
     explains(gap.one_spin_field, 0.75, word="not the field")
@@ -99,7 +99,7 @@ def test_smallest_gap():
     explains(gap.smallest_gap, rough, word="31 points")
     explains(gap.smallest_gap, 0.8, word="not how small")
     explains(gap.smallest_gap, values[30, 1] - values[30, 0], word="classical energies")
-    explains(gap.smallest_gap, values[15, 1] - values[15, 0], word="λ = ½")
+    explains(gap.smallest_gap, values[15, 1] - values[15, 0], word="s = ½")
     explains(gap.smallest_gap, (values[:, 2] - values[:, 1]).min(), word="E2 - E1")
     explains(gap.smallest_gap, right / 2, word="a = g/2")
     explains(gap.smallest_gap, -right, word="sign")
@@ -117,7 +117,7 @@ def test_even_gap():
     half = levels(instances.tfim(n), [0.5], 2)[0]
     explains(gap.even_gap, 0.0, word="odd")
     explains(gap.even_gap, half[1] - half[0], word="one fermion")
-    explains(gap.even_gap, 2 * np.sin(np.pi / 34) + 2 * np.sin(3 * np.pi / 34), word="after λ = ½")
+    explains(gap.even_gap, 2 * np.sin(np.pi / 34) + 2 * np.sin(3 * np.pi / 34), word="after s = ½")
     second = levels(instances.tfim(n), np.linspace(0.525, 0.534, 10))
     explains(gap.even_gap, (second[:, 2] - second[:, 0]).min(), word="second kind")
     explains(gap.even_gap, 2.0, word="the end")

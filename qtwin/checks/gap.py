@@ -31,10 +31,10 @@ def one_spin_field(field):
         mistakes={
             "the size is right, but the exercise asks for a positive field (the gap does not see its sign)": -1
             / np.sqrt(3),
-            "this sets the gap at λ = 1, which is 2h, to 1; the smallest gap lies before": 0.5,
+            "this sets the gap at s = 1, which is 2h, to 1; the smallest gap lies before": 0.5,
             "a ½ is missing: with H = -A σx + B h σz every gap is twice as large": 1 / np.sqrt(15),
             "that is h², not h": 1 / 3,
-            "this is where the smallest gap lies, λ = 1/(1+h²), not the field": 0.75,
+            "this is where the smallest gap lies, s = 1/(1+h²), not the field": 0.75,
         },
     )
 
@@ -71,7 +71,7 @@ def two_spins(matrix):
 
 
 def smallest_gap(gap):
-    """Exercise 3: the smallest gap of ``instances.chain(6, rng=179)``, refined in λ."""
+    """Exercise 3: the smallest gap of ``instances.chain(6, rng=179)``, refined in s."""
     right, rough, levels = _narrow_chain()
     number(
         gap,
@@ -82,8 +82,8 @@ def smallest_gap(gap):
             "that is the smallest value on the 31 points; the minimum lies between two: refine": rough.gap.min(),
             "that is where the gap is smallest, not how small": rough.s_min,
             "that is where the gap is smallest, not how small (the refined place)": _minimum(_chain179())[1],
-            "that is the gap at λ = 1, the distance of the two lowest classical energies": rough.gap[-1],
-            "that is the gap at λ = ½": rough.gap[15],
+            "that is the gap at s = 1, the distance of the two lowest classical energies": rough.gap[-1],
+            "that is the gap at s = ½": rough.gap[15],
             "that is E2 - E1; the gap is E1 - E0": (levels[:, 2] - levels[:, 1]).min(),
             "that is E2 - E0; the gap is E1 - E0": (levels[:, 2] - levels[:, 0]).min(),
             "that is a = g/2, the coupling; the gap is twice that": right / 2,
@@ -102,15 +102,15 @@ def even_gap(gap):
         tolerance=5e-3,
         name="even gap",
         mistakes={
-            "that is E1 - E0: its minimum 0 is at λ = 1, and the level is odd (one fermion), out of reach": 0.0,
-            "that is E1 - E0 at λ = ½, one fermion: the level is odd, out of reach": middle[0],
-            "the sector is right, the place is not: the even gap has its minimum after λ = ½": middle[:2].sum(),
+            "that is E1 - E0: its minimum 0 is at s = 1, and the level is odd (one fermion), out of reach": 0.0,
+            "that is E1 - E0 at s = ½, one fermion: the level is odd, out of reach": middle[0],
+            "the sector is right, the place is not: the even gap has its minimum after s = ½": middle[:2].sum(),
             "that is E2 - E0: one fermion of the second kind, also odd": modes[:, 1].min(),
             "that is E2 - E1; the even level carries both fermions, ε1 + ε2 above the ground state": (
                 modes[:, 1] - modes[:, 0]
             ).min(),
             "that is ε1 + ε3, the second even level": (modes[:, 0] + modes[:, 2]).min(),
-            "that is the even gap at λ = 1, the end": 2.0,
+            "that is the even gap at s = 1, the end": 2.0,
         },
     )
 
@@ -122,16 +122,16 @@ def narrow_problem(model):
     levels = np.sort(model.energies())[:2]
     require(
         levels[1] - levels[0] > 1e-9,
-        "the classical ground state is degenerate (a symmetry, or two equal energies): the gap closes at λ = 1 "
+        "the classical ground state is degenerate (a symmetry, or two equal energies): the gap closes at s = 1 "
         "because both states are solutions, not because of a crossing",
     )
     require(
         place < 0.95,
-        f"the smallest gap {gap:.3g} lies at λ = {place:.2f}: that is the distance of two classical energies, "
-        "not a crossing on the way; ask for a minimum before λ = 0.95",
+        f"the smallest gap {gap:.3g} lies at s = {place:.2f}: that is the distance of two classical energies, "
+        "not a crossing on the way; ask for a minimum before s = 0.95",
     )
-    require(gap < NARROW, f"the smallest gap is {gap:.3g} at λ = {place:.2f}; find one below {NARROW}")
-    print(f"✓ Right: a crossing with the gap {gap:.3f} at λ = {place:.2f}.")
+    require(gap < NARROW, f"the smallest gap is {gap:.3g} at s = {place:.2f}; find one below {NARROW}")
+    print(f"✓ Right: a crossing with the gap {gap:.3f} at s = {place:.2f}.")
 
 
 def landau_zener_time(time, model, miss=0.01):
