@@ -187,6 +187,7 @@ def test_dark_theme_stays_readable_and_narrow_page_does_not_overflow(explorer):
         right = seen.root.bounding_box()["x"] + seen.root.bounding_box()["width"]
         for box in (plot.bounding_box() for plot in seen.root.locator(".js-plotly-plot .main-svg:first-child").all()):
             assert box["x"] + box["width"] <= right + 1 and box["width"] > 230 and box["height"] > 200
+            assert (box["height"] > 390) == (seen.root.bounding_box()["width"] > 902)  # beside each other: full height
     assert page.trouble == []
 
 
