@@ -1,4 +1,4 @@
-"""Energy histograms and level probabilities at awkward scales."""
+"""Figures of awkward data: close energies, any scale, closed gaps, NaN, nothing."""
 
 import dimod
 import numpy as np
@@ -38,3 +38,21 @@ def test_level_probabilities_of_different_problems_are_refused():
         other = {"level_energies": energies, "level_probabilities": [1 / len(energies)] * len(energies)}
         with pytest.raises(ValueError, match="one problem"):
             figures.plot_level_probabilities({"a": first, "b": other})
+
+
+@pytest.mark.parametrize("gaps", [[], {}, [0.5, np.nan], {"chain": [0.5], "regular": []}, [-1.0]])
+def test_gap_histogram_refuses_what_is_no_gap(gaps):
+    with pytest.raises(ValueError, match="finite numbers ≥ 0"):
+        figures.plot_gap_histogram(gaps)
+
+
+def test_closed_gaps_on_a_log_scale():
+    with pytest.raises(ValueError, match="above 0"):
+        figures.plot_gap_histogram(np.zeros(5), log=True)
+    with pytest.raises(ValueError, match="above 0"):
+        figures.plot_gap(([0.1, 0.2], [0.0, 0.0]), log=True)
+
+
+def test_gap_surface_refuses_nan():
+    with pytest.raises(ValueError, match="finite"):
+        figures.plot_gap_surface([1, 2], [1, 2], [[0.5, np.nan], [1, 2]])

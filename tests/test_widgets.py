@@ -147,6 +147,12 @@ def test_three_regular_takes_even_sizes_only(explorer):
     assert explorer.problem.n == 7
 
 
+def test_a_family_given_at_the_start_fits_the_controls():
+    regular = GapExplorer(family="regular")._controls["spins"].control
+    assert (regular.min, regular.step) == (4, 2)
+    assert GapExplorer(family="tfim")._controls["seed"].control.disabled
+
+
 def test_seed_is_off_for_the_tfim(explorer):
     explorer.family = "tfim"
     assert explorer._controls["seed"].control.disabled

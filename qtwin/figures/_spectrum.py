@@ -82,7 +82,11 @@ def plot_gap_histogram(gaps, *, bins=40, unit=None, log=False, title=None, descr
     log=True takes bins of equal width in log10.  Shares are of each family's instances per bin.
     """
     named = {k: np.asarray(v, float).ravel() for k, v in (gaps if isinstance(gaps, dict) else {"gaps": gaps}).items()}
-    every = np.concatenate(list(named.values()))
+    every = np.concatenate(list(named.values())) if named else np.empty(0)
+    if any(v.size == 0 for v in named.values()) or not named or not np.isfinite(every).all() or every.min() < 0:
+        raise ValueError("gaps must be finite numbers ≥ 0, at least one for each family")
+    if log and every.max() <= 0:
+        raise ValueError("log=True needs at least one gap above 0; all of these are closed")
     low = max(every[every > 0].min(initial=np.inf), 1e-12) if log else 0.0
     edges = np.geomspace(low, every.max(), bins + 1) if log else np.linspace(0, every.max() or 1.0, bins + 1)
     medians = {name: float(np.median(v)) for name, v in named.items()}
@@ -116,6 +120,8 @@ def plot_gap_surface(x, y, gap, *, labels=("J₁", "J₂"), unit=None, grid=None
     x, y, gap = np.asarray(x, float), np.asarray(y, float), np.asarray(gap, float)
     if gap.shape != (y.size, x.size):
         raise ValueError(f"gap must have shape (len(y), len(x)) = {(y.size, x.size)}, got {gap.shape}")
+    if gap.size == 0 or not np.isfinite(gap).all():
+        raise ValueError("gap must hold finite numbers, at least one")
     row, column = np.unravel_index(gap.argmin(), gap.shape)
     spot = f"{labels[0]} = {number(x[column], 2)}, {labels[1]} = {number(y[row], 2)}"
     least, most = with_unit(number(gap.min()), unit), with_unit(number(gap.max()), unit)
@@ -253,6 +259,8 @@ def _dot_label(figure, text, x, y, curves, colour):
 def _gap_axis(figure, curves, log):
     top = max(c[1].max() for c in curves.values())
     if log:
+        if top <= 0:
+            raise ValueError("log=True needs at least one gap above 0; all of these are closed")
         low = min(max(c[2], 1e-12) for c in curves.values())
         span = np.log10(top / low)
         figure.update_yaxes(type="log", range=[np.log10(low) - 0.14 * span, np.log10(top) + 0.06 * span])

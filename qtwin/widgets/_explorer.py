@@ -51,6 +51,7 @@ class GapExplorer(w.VBox):
         self._ready = False
         super().__init__(**traits)
         self._build()
+        self._fit_controls()
         self._ready = True
         self._new_problem(keep={k: traits[k] for k in ("coupling", "field") if k in traits})
 
@@ -74,15 +75,19 @@ class GapExplorer(w.VBox):
     def _family_changed(self, _):
         if not self._ready:
             return
-        handle, regular = self._controls["spins"].control, self.family == "regular"
         self._ready = False  # the slider moves without a redraw in between
-        if regular:
+        if self.family == "regular":
             self.spins = min(MOST_SPINS, max(4, self.spins + self.spins % 2))
+        self._fit_controls()
+        self._ready = True
+        self._new_problem()
+
+    def _fit_controls(self):
+        """Sizes and seed as the family allows them."""
+        handle, regular = self._controls["spins"].control, self.family == "regular"
         handle.min, handle.step = (4, 2) if regular else (3, 1)
         self._controls["spins"].rename("Spins n (even)" if regular else "Spins n")
         self._controls["seed"].control.disabled = self.family == "tfim"
-        self._ready = True
-        self._new_problem()
 
     @observe("spins", "seed")
     def _instance_changed(self, _):
