@@ -18,7 +18,8 @@ import numpy as np
 import qtwin
 from qtwin._block import levels_block
 from qtwin._reduced import levels_reduced
-from qtwin.hamiltonian import hamiltonian, thread_count, thread_pool
+from qtwin._threads import cores
+from qtwin.hamiltonian import hamiltonian, thread_pool
 
 S = np.linspace(0, 1, 31)
 A, B = 2 * (1 - S), 2 * S
@@ -151,7 +152,7 @@ def main():
         return stress()
     if size:
         return one_size(int(size))
-    print(f"gap curves of an open chain at {S.size} points, {thread_count()} cores")
+    print(f"gap curves of an open chain at {S.size} points, {cores()} cores")
     for n in (14, 16, 20, 22):
         subprocess.run([sys.executable, "-m", "benchmarks.large", str(n)], check=True)
 

@@ -8,7 +8,6 @@ once for float32 and once for float64.  Blocks are fixed and each writes its own
 result, so it is bit-identical for any number of threads.
 """
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -18,6 +17,7 @@ from numba.extending import intrinsic
 from scipy.sparse.linalg import LinearOperator
 
 from ._jit import kernel
+from ._threads import cores
 
 FAST = {"contract", "arcp", "nsz", "reassoc"}
 TILE_BITS = 12  # 2 x 16 KiB of float32: first cache
@@ -205,14 +205,9 @@ def chebyshev(v, d, cx, cd, degree, low, high, bottom):
     v[:] = old
 
 
-def thread_count():
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def thread_pool(threads=None):
     """A pool of ``threads`` threads (default: all cores) for kernels that release the GIL."""
-    return ThreadPoolExecutor(thread_count() if threads is None else threads, thread_name_prefix="qtwin")
+    return ThreadPoolExecutor(cores() if threads is None else threads, thread_name_prefix="qtwin")
 
 
 def spin_count(energies):
