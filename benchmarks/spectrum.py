@@ -1,9 +1,10 @@
 """Exact gap curves side by side with other tools, and how exact they are.
 
     python -m benchmarks.spectrum                  everything, about 20 minutes
-    python -m benchmarks.spectrum peers first      parts: peers, first, dataset, accuracy
+    python -m benchmarks.spectrum peers first      parts: peers, both, first, dataset, accuracy
 
 peers     curves/s on one thread against numpy, torch, scipy and qutip, alternating in one run
+both      n = 9 on all cores against the best of them
 first     first call in a fresh process, with an empty and with a warm kernel cache
 dataset   90,000 chain curves, n = 3 … 9, on all cores
 accuracy  worst error against LAPACK: 300 instances of each family and size, and a nasty set
@@ -19,6 +20,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 import numpy as np
 
 import qtwin
+from qtwin._threads import cores
 from tests.oracles import dense_hamiltonian, nasty_set
 
 S = np.linspace(0, 1, 31)
@@ -92,6 +94,20 @@ def peers(repeats=3):
             print(f"{n:>3}{np.median(ours):>10.0f}  {row}", flush=True)
 
 
+def both(n=9, count=512, repeats=3):
+    """All cores at n = 9 against the best of the others on one thread, alternating."""
+    models, peer = instances(n, count), peers_of(instances(n, 1)[0])["scipy eigsh"]
+    ratios = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        qtwin.gap_curves(models, LINEAR, S)
+        mine = (time.perf_counter() - start) / count
+        start = time.perf_counter()
+        peer()
+        ratios.append((time.perf_counter() - start) / mine)
+    print(f"\nn={n} on {cores()} cores: {1 / mine:.0f} curves/s, {np.median(ratios):.0f}× scipy eigsh", flush=True)
+
+
 def first():
     print("\nFirst gap curve in a fresh process, seconds (import of numpy and qtwin included)")
     code = (
@@ -120,7 +136,7 @@ def dataset(total=90_000):
     gaps = qtwin.gap_curves(models, LINEAR, S)
     seconds = time.perf_counter() - start
     print(
-        f"\n{len(models):,} chain curves, n = 3 … 9: {seconds:.1f} s on {len(os.sched_getaffinity(0))} cores",
+        f"\n{len(models):,} chain curves, n = 3 … 9: {seconds:.1f} s on {cores()} cores",
         flush=True,
     )
     assert np.isfinite(gaps).all()
@@ -152,6 +168,6 @@ def accuracy(count=300):
 
 
 if __name__ == "__main__":
-    parts = {"peers": peers, "first": first, "dataset": dataset, "accuracy": accuracy}
+    parts = {"peers": peers, "both": both, "first": first, "dataset": dataset, "accuracy": accuracy}
     for part in sys.argv[1:] or parts:
         parts[part]()
