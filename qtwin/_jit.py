@@ -1,6 +1,8 @@
 """One decorator for the numba kernels: GIL released, compiled code cached on disk where that is possible."""
 
 from contextlib import suppress
+from functools import cache
+from pathlib import Path
 
 from numba import njit
 
@@ -12,8 +14,8 @@ def kernel(function=None, **options):
     and its workqueue layer aborts under threads.  Division follows numpy (x/0 = inf, no exception):
     the check for zero would keep loops from being vectorised.
 
-    The cache of a kernel is renewed when its own file changes, so kernels that call each other stand
-    in one file.
+    numba renews the cache of a kernel when its own file changes.  Ours call each other across files, so
+    here it is renewed when any file with kernels changes.
     """
     if function is None:
         return lambda f: kernel(f, **options)
@@ -22,6 +24,7 @@ def kernel(function=None, **options):
         compiled = njit(nogil=True, cache=True, **options)(function)
     except RuntimeError:  # numba: no locator available, nowhere to write the cache
         return njit(nogil=True, **options)(function)
+    compiled._cache._cache_file._source_stamp = _stamp()
     save = compiled._cache.save_overload
 
     def save_if_possible(*arguments):
@@ -30,3 +33,10 @@ def kernel(function=None, **options):
 
     compiled._cache.save_overload = save_if_possible
     return compiled
+
+
+@cache
+def _stamp():
+    """Name, time and size of every module of the package that holds kernels."""
+    files = [path for path in sorted(Path(__file__).parent.glob("*.py")) if b"_jit import" in path.read_bytes()]
+    return tuple((path.name, path.stat().st_mtime_ns, path.stat().st_size) for path in files)

@@ -4,6 +4,7 @@ import errno
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numba
 import numpy as np
@@ -42,6 +43,25 @@ def test_without_a_place_for_the_cache_kernels_still_work(monkeypatch):
     compiled = kernel(double)
     assert compiled(21) == 42
     assert compiled.stats.cache_path is None
+
+
+def test_a_change_in_any_kernel_file_renews_the_cache(tmp_path):
+    """A kernel that calls one of another file must not run the old one after an update."""
+    package = tmp_path / "small"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "_jit.py").write_text(Path(_jit.__file__).read_text(encoding="utf-8"), encoding="utf-8")
+    (package / "inner.py").write_text("from ._jit import kernel\n@kernel\ndef f(x):\n    return x + 1\n")
+    outer = "from ._jit import kernel\nfrom .inner import f\n@kernel\ndef g(x):\n    return 2 * f(x)\n"
+    (package / "outer.py").write_text(outer)
+
+    def result():
+        words = [sys.executable, "-B", "-c", "from small.outer import g; print(g(1))"]
+        return subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.strip()
+
+    assert result() == result() == "4"
+    (package / "inner.py").write_text("from ._jit import kernel\n@kernel\ndef f(x):\n    return x + 100\n")
+    assert result() == "202"
 
 
 def test_a_full_disk_is_no_error(monkeypatch):
