@@ -4,9 +4,11 @@ One result is one file ``<name>.json`` beside this module: a gap curve of one in
 recipe that made it.  ``load`` reads and checks it, ``recompute`` follows the recipe again, and
 ``python -m benchmarks.shipped`` writes the files.  Cost of a recompute: that of ``qtwin.spectrum``,
 2^n for n spins (n = 10 a moment, n = 20 half a minute, n = 22 two minutes and 5 GB).
+
+Tables of longer runs (several arrays, one recipe) are in ``results/``: ``results(name)`` reads one,
+``write_results`` is how a benchmark writes it.
 """
 
-import hashlib
 import json
 from dataclasses import dataclass
 from importlib import resources
@@ -16,6 +18,25 @@ import numpy as np
 from .. import instances
 from ..exact import Spectrum, spectrum
 from ..schedule import AnnealingFunctions
+from ._results import Results, digest, parse_results, result_names, results, versions, write_results
+
+__all__ = [
+    "Results",
+    "Shipped",
+    "compute",
+    "digest",
+    "instance",
+    "load",
+    "names",
+    "parse",
+    "parse_results",
+    "recompute",
+    "result_names",
+    "results",
+    "rounded",
+    "versions",
+    "write_results",
+]
 
 DECIMALS = 9  # stored digits after the point; the solver is good to 1e-6
 FAMILIES = ("chain", "regular", "all_to_all")
@@ -97,12 +118,6 @@ def instance(recipe):
     if family not in FAMILIES:
         raise ValueError(f"the recipe's family must be one of {', '.join(FAMILIES)}, got {family!r}")
     return getattr(instances, family)(recipe["n"], rng=recipe["seed"])
-
-
-def digest(recipe, arrays):
-    """sha256 of a recipe and its rounded arrays, written as canonical JSON."""
-    canonical = json.dumps({"recipe": recipe, "arrays": arrays}, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def rounded(result):

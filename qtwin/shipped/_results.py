@@ -1,0 +1,137 @@
+"""Tables of long runs, shipped: named arrays with the recipe that made them, and a hash.
+
+One table is one file ``results/<name>.json``.  A benchmark writes it with ``write_results``; lessons
+and tests read it with ``results``, which checks the hash.  Floats are kept to 7 significant digits,
+NaN (nothing measured there) as null.
+"""
+
+import hashlib
+import json
+import math
+import os
+import platform
+from dataclasses import dataclass
+from importlib import import_module, resources
+from pathlib import Path
+
+import numpy as np
+
+DIGITS = 7  # significant digits of a stored float
+_FIELDS = ("name", "recipe", "made_with", "seconds", "sha256", "arrays")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Results:
+    """Shipped numbers of one long run.
+
+    recipe: what was computed; recipe['command'] makes it again.  arrays: name → read-only numpy
+    array.  made_with: versions.  seconds: processor time it took.  sha256: hash of recipe and arrays.
+    """
+
+    name: str
+    recipe: dict
+    arrays: dict
+    made_with: dict
+    seconds: float
+    sha256: str
+
+    def __repr__(self):
+        shapes = ", ".join(f"{key} {array.shape}" for key, array in self.arrays.items())
+        return f"Results({self.name!r}: {shapes}; sha256 {self.sha256[:12]})"
+
+
+def results(name, *, folder=None):
+    """The shipped table ``name`` → Results.
+
+    Raises ValueError for an unknown name (and lists those there are) and for a file that was altered.
+    folder: another place than the package's own.
+    """
+    place = _place(folder)
+    if name not in result_names(folder=folder):
+        there = ", ".join(result_names(folder=folder)) or "none yet"
+        raise ValueError(f"no shipped results {name!r}; there are: {there}")
+    return parse_results(place.joinpath(f"{name}.json").read_text(encoding="utf-8"))
+
+
+def result_names(*, folder=None):
+    """Names of the shipped tables, sorted."""
+    place = _place(folder)
+    files = [item.name for item in place.iterdir()] if place.is_dir() else []
+    return sorted(file.removesuffix(".json") for file in files if file.endswith(".json"))
+
+
+def write_results(name, recipe, arrays, made_with, seconds, *, folder=None):
+    """Write ``<name>.json`` into the package (or ``folder``), whole or not at all → its path.
+
+    recipe: JSON-like dict; recipe['command'] is the line that makes the table again.  arrays: name →
+    array of numbers or text; NaN is kept, infinity refused.  made_with: see ``versions``.
+    """
+    if not isinstance(recipe, dict) or not isinstance(recipe.get("command"), str):
+        raise ValueError("recipe must be a dict with the 'command' that makes the table again, such as 'python -m …'")
+    stored = {key: _plain(key, np.asarray(array)) for key, array in arrays.items()}
+    head = {"name": name, "recipe": recipe, "made_with": made_with, "seconds": round(float(seconds), 1)}
+    head["sha256"] = digest(recipe, stored)
+    path = (Path(folder) if folder else Path(__file__).with_name("results")) / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_text(_lines(head, stored), encoding="utf-8")
+    os.replace(part, path)
+    return path
+
+
+def parse_results(text):
+    """JSON text of a table → Results; ValueError where fields are missing or the hash is wrong."""
+    data = json.loads(text)
+    missing = [key for key in _FIELDS if key not in data]
+    if missing:
+        raise ValueError(f"shipped results need the fields {', '.join(_FIELDS)}; missing: {', '.join(missing)}")
+    if digest(data["recipe"], data["arrays"]) != data["sha256"]:
+        again = data["recipe"].get("command", "its benchmark")
+        raise ValueError(f"{data['name']}: the hash does not fit the numbers; install qtwin again or run {again}")
+    return Results(**data | {"arrays": {key: _array(values) for key, values in data["arrays"].items()}})
+
+
+def versions(*packages):
+    """{'python': …, 'qtwin': …, 'numpy': …, and of each named package} for ``made_with``."""
+    names = ("qtwin", "numpy", *packages)
+    return {"python": platform.python_version()} | {name: import_module(name).__version__ for name in names}
+
+
+def digest(recipe, arrays):
+    """sha256 of a recipe and its rounded arrays, written as canonical JSON."""
+    canonical = json.dumps({"recipe": recipe, "arrays": arrays}, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _place(folder):
+    return Path(folder) if folder else resources.files("qtwin.shipped").joinpath("results")
+
+
+def _plain(key, array):
+    """A numpy array as nested lists for JSON: floats rounded, NaN as None."""
+    if array.dtype.kind not in "fiubU":
+        raise ValueError(f"array {key!r} must hold numbers or text, got dtype {array.dtype}")
+    if array.dtype.kind == "f" and np.isinf(array).any():
+        raise ValueError(f"array {key!r} holds infinity; leave such places NaN and say why in the recipe")
+    return _rounded(array.tolist()) if array.dtype.kind == "f" else array.tolist()
+
+
+def _rounded(value):
+    if isinstance(value, list):
+        return [_rounded(item) for item in value]
+    return None if math.isnan(value) else float(f"{value:.{DIGITS}g}")
+
+
+def _array(values):
+    array = np.array(values)
+    if array.dtype == object:  # None among floats: nothing measured there
+        array = array.astype(float)
+    array.flags.writeable = False
+    return array
+
+
+def _lines(head, arrays):
+    """The file's text: one line a field, one line an array."""
+    fields = [f" {json.dumps(key)}: {json.dumps(value)}" for key, value in head.items()]
+    rows = ",\n".join(f"  {json.dumps(key)}: {json.dumps(values)}" for key, values in arrays.items())
+    return "{\n" + ",\n".join([*fields, f' "arrays": {{\n{rows}\n }}']) + "\n}\n"
