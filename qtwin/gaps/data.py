@@ -1,7 +1,8 @@
 """Exact gap curves as data: any number of instances of a family, made by any executor, kept in shards.
 
 An instance has couplings J and fields h independent and uniform in [-1, 1] (source A, arXiv
-2109.08492) on an open chain, a random 3-regular graph or all pairs.  Instances come in blocks; the
+2109.08492) on an open chain, a random 3-regular graph or all pairs.  The family 'lhz' has the all-to-all
+instances of the same seed, with the gap of their LHZ problem (:mod:`qtwin.lhz`).  Instances come in blocks; the
 random stream of a block is keyed by (seed, split, family, M, block), and a curve is computed with
 the same neighbours whatever is asked for.  So the numbers do not depend on the executor or on how
 many workers it has, a longer data set begins with the shorter one, and the splits share nothing.
@@ -20,12 +21,15 @@ from .._threads import cores
 from ..exact import BLOCK_N, DENSE_N, MAX_N, _bar, _gap, _grid, _group_size, _solve, _two_levels
 from ..instances import _regular_edges
 from ..ising import IsingModel, classical_energies
+from ..lhz import lhz
 from ..schedule import AnnealingFunctions
 from . import LAMBDAS
 
-FAMILIES = ("chain", "regular", "all_to_all")
+FAMILIES = ("chain", "regular", "all_to_all", "lhz")
 SPLITS = ("train", "validation", "test")
 DEGREE = 3  # of the regular graphs
+STRENGTH = 3.0  # C of the LHZ problems, source A's
+LARGEST_LHZ = 6  # 21 physical spins
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -115,7 +119,7 @@ def dataset(
 ):
     """Exact gap curves of random instances → :class:`GapData`.
 
-    family: 'chain', 'regular' (3-regular, even M ≥ 4 only) or 'all_to_all'.  sizes: M or several.
+    family: 'chain', 'regular' (3-regular, even M ≥ 4 only), 'all_to_all' or 'lhz' (M ≤ 6).  sizes: M or several.
     per_size: instances of each size, or a dict by size.  functions, s: as in ``gap_curves``; by
     default linear on the 31 ``LAMBDAS``.  split: 'train', 'validation' or 'test'.  executor: any
     ``concurrent.futures.Executor``, Dask's included; threads on all cores by default.
@@ -137,12 +141,16 @@ def dataset(
     arrays = {
         M: (np.empty((count, M)), np.empty((count, M, M)), np.empty((count, s.size))) for M, count in counts.items()
     }
-    tasks = [Block(family, M, k, size, seed, split) for M, count in counts.items() for k, size in _blocks(M, count)]
+    tasks = [
+        Block(family, M, k, size, seed, split)
+        for M, count in counts.items()
+        for k, size in _blocks(count, block_size(family, M))
+    ]
     shards = None
     with _bar(sum(counts.values()), f"{family} gap curves", "curve", silent=not progress) as bar:
 
         def keep(task, values):
-            start = task.index * block_size(task.M)
+            start = task.index * block_size(task.family, task.M)
             for whole, part in zip(arrays[task.M], values, strict=True):
                 whole[start : start + task.count] = part[: task.count]
             bar.update(task.count)
@@ -168,9 +176,15 @@ class Block:
     split: str
 
 
-def block_size(M):
+def spins(family, M):
+    """Spins of the problem that is solved: M, or the physical ones of LHZ."""
+    return M * (M + 1) // 2 if family == "lhz" else M
+
+
+def block_size(family, M):
     """Instances in a block: some seconds of work at most, except where one curve takes longer."""
-    return 256 if M <= DENSE_N else 8 if M <= 13 else 1
+    n = spins(family, M)
+    return 256 if n <= DENSE_N else 8 if n <= 13 else 1
 
 
 def solve_block(block, a, b):
@@ -179,16 +193,19 @@ def solve_block(block, a, b):
     a, b: (S,) A/2 and B/2.  Curves are computed in whole groups, also those cut off at the end:
     the iteration stops when all of a group have converged, so neighbours show in the last bits.
     """
-    group = _group_size(block.M)
+    group = _group_size(spins(block.family, block.M))
     h, J = _draw_block(block.family, block.M, block.index, block.seed, block.split)
     whole = min(-(-block.count // group) * group, len(h))
-    gaps = [_gaps(h[k : k + group], J[k : k + group], a, b) for k in range(0, whole, group)]
+    gaps = [_gaps(block.family, h[k : k + group], J[k : k + group], a, b) for k in range(0, whole, group)]
     return h[: block.count], J[: block.count], np.concatenate(gaps)[: block.count]
 
 
-def _gaps(h, J, a, b):
-    energies = classical_energies(h, J, np.zeros(len(h)))
-    if h.shape[1] > DENSE_N:
+def _gaps(family, h, J, a, b):
+    if family == "lhz":
+        energies = np.array([lhz(model, STRENGTH).energies() for model in models(h, J)])
+    else:
+        energies = classical_energies(h, J, np.zeros(len(h)))
+    if spins(family, h.shape[1]) > DENSE_N:
         return np.array([_gap(_solve(D, a, b, 2, False)) for D in energies])
     return _gap(_two_levels(energies, a, b))
 
@@ -198,7 +215,7 @@ def _compute(tasks, a, b, executor, shards, keep):
     if executor is not None:
         return _submit(executor, tasks, a, b, shards, keep)
     for large in (False, True):  # a large problem takes all cores and much memory
-        part = [task for task in tasks if (task.M > BLOCK_N) == large]
+        part = [task for task in tasks if (spins(task.family, task.M) > BLOCK_N) == large]
         if part:
             with ThreadPoolExecutor(1 if large else cores()) as threads:
                 _submit(threads, part, a, b, shards, keep)
@@ -224,7 +241,8 @@ def draw(family, M, count, *, seed, split="train"):
     """
     counts = _counts(family, M, count, MAX_DRAW)
     _check_stream(seed, split)
-    parts = [_draw_block(family, M, k, seed, split)[:2] for k, _ in _blocks(M, counts[M])]
+    size = block_size(family, M)
+    parts = [_draw_block(family, M, k, seed, split)[:2] for k, _ in _blocks(counts[M], size)]
     return tuple(np.concatenate(arrays)[:count] for arrays in zip(*parts, strict=True))
 
 
@@ -233,9 +251,14 @@ MAX_DRAW = 4096
 
 def _draw_block(family, M, index, seed, split):
     """All instances of one block: h (B, M), J (B, M, M)."""
+    if family == "lhz":  # a part of an all-to-all block
+        size, whole = block_size(family, M), block_size("all_to_all", M)
+        first = index * size % whole
+        h, J = _draw_block("all_to_all", M, index * size // whole, seed, split)
+        return h[first : first + size], J[first : first + size]
     key = (SPLITS.index(split), FAMILIES.index(family), M, index)
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
-    B = block_size(M)
+    B = block_size(family, M)
     if family == "regular":
         edges = np.array([_regular_edges(M, DEGREE, rng) for _ in range(B)])  # (B, E, 2)
     elif family == "chain":
@@ -270,9 +293,8 @@ def arrays(models):
     return result
 
 
-def _blocks(M, count):
-    """(index, instances) of the blocks that make ``count`` instances."""
-    size = block_size(M)
+def _blocks(count, size):
+    """(index, instances) of the blocks of ``size`` that make ``count`` instances."""
     return [(k, min(size, count - k * size)) for k in range(-(-count // size))]
 
 
@@ -282,6 +304,7 @@ def _counts(family, sizes, per_size, largest=MAX_N):
         raise ValueError(f"family must be one of {', '.join(FAMILIES)}, got {family!r}")
     sizes = [sizes] if isinstance(sizes, (int, np.integer)) else list(sizes)
     low = DEGREE + 1 if family == "regular" else 2
+    largest = min(largest, LARGEST_LHZ) if family == "lhz" else largest
     for M in sizes:
         if not isinstance(M, (int, np.integer)) or isinstance(M, bool) or not low <= M <= largest:
             raise ValueError(f"sizes of {family} must be integers from {low} to {largest}, got {M!r}")
