@@ -6,6 +6,13 @@ dotted; emulated orange, recorded sky, measured purple, with the word in the leg
 """
 
 from ._base import COLOURS, Figure, template
+from ._learning import (
+    plot_error_against_size,
+    plot_gap_scatter,
+    plot_learning_curves,
+    plot_predictions,
+    plot_score_ladder,
+)
 from ._lines import plot_functions, plot_lines, plot_schedules
 from ._problem import plot_energies, plot_problem
 from ._reads import plot_energy_histogram, plot_level_probabilities
@@ -17,13 +24,18 @@ __all__ = [
     "template",
     "plot_energies",
     "plot_energy_histogram",
+    "plot_error_against_size",
     "plot_functions",
     "plot_gap",
     "plot_gap_histogram",
+    "plot_gap_scatter",
     "plot_gap_surface",
+    "plot_learning_curves",
     "plot_level_probabilities",
     "plot_lines",
+    "plot_predictions",
     "plot_problem",
     "plot_schedules",
+    "plot_score_ladder",
     "plot_spectrum",
 ]

@@ -152,13 +152,13 @@ class Painter:
         shape = trace.marker.pattern.shape
         artist = plot.axes.bar(centres, heights, width, hatch=2 * shape if shape else None, **look)
         self._note(trace, artist)
-        plot.axes.set_xticks(range(len(names)), names)
+        plot.axes.set_xticks(range(len(names)), [name.replace("<br>", "\n") for name in names])
         plot.axes.set_xlim(-0.5, len(names) - 0.5)
         font = {"size": trace.textfont.size or 14, "color": trace.textfont.color or "#1f2933"}
         for x, y, text in zip(centres, heights, trace.text if trace.text is not None else (), strict=False):
-            plot.axes.annotate(
-                text, (x, y), (0, px(4)), textcoords="offset points", ha="center", va="bottom", **text_style(font)
-            )
+            away, side = (px(4), "bottom") if y >= 0 else (-px(4), "top")
+            look = dict(textcoords="offset points", ha="center", va=side)
+            plot.axes.annotate(text, (x, y), (0, away), **look, **text_style(font))
 
     def _heatmap(self, plot, trace, order):
         x, y, z = _values(trace.x), _values(trace.y), np.asarray(trace.z, float)
