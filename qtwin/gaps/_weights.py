@@ -1,0 +1,190 @@
+"""Files of weights: what one training leaves, and what is shipped.
+
+A training leaves NAME-seedK.safetensors (NAME-M-seedK where each size has a network of its own).
+``pack`` stacks the seeds of a network into one shipped file ``weights/NAME.safetensors``: tensors with
+a leading axis of seeds, float16 where the file would be too large, 'interval.M' (31,) per size, and as
+metadata the recipe, the seeds, versions and scores on validation instances.  ``weights/weights.json``
+holds the sha256 of every file; a file that does not fit it is refused.
+"""
+
+import hashlib
+import json
+import math
+import os
+import platform
+from pathlib import Path
+
+import numpy as np
+
+FOLDER = Path(__file__).with_name("weights")
+MANIFEST = "weights.json"
+LARGEST = 7_000_000  # bytes of a shipped file
+CALIBRATION = 1_000  # validation instances a size, for scores and intervals
+COVERAGE = 0.9
+_KEY = "qtwin.gaps"
+_INTERVAL = "interval."
+
+
+def write_trained(path, network, history, made):
+    """The result of one training: its state, its history, what made it."""
+    from .. import _checkpoint
+
+    marks = {key: getattr(history, key).tolist() for key in ("steps", "losses", "validations", "seconds")}
+    _checkpoint.write(path, network.state_dict(), {"made": plain(made), "history": marks, "made_with": versions()})
+
+
+def read_trained(path, made=None):
+    """State and header of a finished training; ValueError if it was made by another recipe than ``made``."""
+    from .. import _checkpoint
+
+    state, header = _checkpoint.read(path)
+    for key, value in plain(made or {}).items():
+        if header["made"].get(key) != value:
+            raise ValueError(f"{path} was made with another {key}; give another folder, or move the file away")
+    return state, header
+
+
+def plain(made):
+    """The dict as JSON gives it back: tuples are lists, keys are text."""
+    return json.loads(json.dumps(made))
+
+
+def versions():
+    """Versions that trained weights depend on."""
+    import torch
+
+    from .. import __version__
+
+    return {
+        "qtwin": __version__,
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def pack(name, folder, *, out=None, data=None):
+    """Stack the finished seeds of a network in ``folder`` into shipped files → their paths, one for each size if so.
+
+    out: folder of the shipped files, the package's own by default.  data: folder of the curves, as in
+    ``recipes.train``.  Scores and intervals are those of the stored weights, on 1,000 validation
+    instances a size.  Raises ValueError where nothing is finished or seeds follow different recipes.
+    """
+    from . import recipes
+
+    recipe = recipes.recipe(name)
+    stems = [recipes.stem(name, size) for size in (recipe.sizes if recipe.by_size else (None,))]
+    found = {stem: _finished(stem, Path(folder)) for stem in stems}
+    if not any(found.values()):
+        raise ValueError(f"{folder} holds no finished training of {name}; python -m qtwin.gaps train {name} makes one")
+    return [_pack(stem, paths, FOLDER if out is None else Path(out), data) for stem, paths in found.items() if paths]
+
+
+def _finished(stem, folder):
+    """Result files of a network, by seed."""
+    return sorted(folder.glob(f"{stem}-seed*.safetensors"), key=lambda path: int(path.stem.split("seed")[-1]))
+
+
+def _pack(stem, paths, out, data):
+    from .zoo import Member
+
+    states, headers = zip(*map(read_trained, paths), strict=True)
+    made = headers[0]["made"]
+    for path, header in zip(paths, headers, strict=True):
+        if any(header["made"][key] != made[key] for key in ("recipe", "preset")):
+            raise ValueError(f"{path} and {paths[0]} follow different recipes; move one of them away")
+    tensors = _fitting({key: np.stack([state[key].numpy() for state in states]) for key in states[0]})
+    header = {key: made[key] for key in ("recipe", "preset", "size")}
+    header |= {"seeds": [header["made"]["seed"] for header in headers], "made_with": headers[0]["made_with"]}
+    header["histories"] = [{key: [_digits(x) for x in row] for key, row in h["history"].items()} for h in headers]
+    scores, widths = measure(Member(tensors, header), data=data)
+    tensors |= {f"{_INTERVAL}{M}": width.astype(np.float32) for M, width in widths.items()}
+    return write(stem, tensors, header | {"scores": scores}, out)
+
+
+def measure(member, *, data=None, count=CALIBRATION):
+    """Scores by size, and half-widths (31,) of the intervals in log(1 + g), on validation instances.
+
+    A half-width is the k-th smallest error of n instances, k = ⌈0.9 (n + 1)⌉ (split conformal): a new
+    instance of that size has an error below it with a probability of at least 0.9 at each λ.
+    """
+    from . import recipes
+
+    scores, widths = {}, {}
+    for M, rows in recipes.tensors(member.recipe, "validation", count=count, data=data, progress=False).items():
+        target, each = rows.pop("target").numpy().astype(float), member.log_gaps(rows)
+        scores[str(M)] = score(each.mean(0), target) | {
+            "mse_by_seed": [_digits(np.mean((p - target) ** 2)) for p in each]
+        }
+        errors, n = np.sort(np.abs(each.mean(0) - target), axis=0), len(target)
+        widths[M] = errors[min(math.ceil(COVERAGE * (n + 1)), n) - 1]
+    return scores, widths
+
+
+def score(log_gaps, target):
+    """Errors of predicted log(1 + g) (B, 31): mse, R² against the mean curve, median relative error of the minimum."""
+    mse = float(np.mean((log_gaps - target) ** 2))
+    true, found = np.expm1(target).min(axis=1), np.expm1(log_gaps).min(axis=1).clip(0)
+    values = {"mse": mse, "r2": 1 - mse / float(target.var(axis=0).mean()), "count": len(target)}
+    values["minimum"] = float(np.median(np.abs(found - true) / true))
+    return {key: value if key == "count" else _digits(value) for key, value in values.items()}
+
+
+def write(stem, tensors, header, folder):
+    """Write a shipped file and note its hash in the manifest → its path."""
+    from safetensors.numpy import save
+
+    folder.mkdir(parents=True, exist_ok=True)
+    content = save({key: np.ascontiguousarray(tensor) for key, tensor in tensors.items()}, {_KEY: json.dumps(header)})
+    if len(content) > LARGEST:
+        raise ValueError(f"{stem} would be {len(content) / 1e6:.1f} MB, at most {LARGEST / 1e6:g}; keep fewer seeds")
+    path = folder / f"{stem}.safetensors"
+    _replace(path, content)
+    listed = _manifest(folder) | {path.name: {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}}
+    _replace(folder / MANIFEST, (json.dumps(dict(sorted(listed.items())), indent=1) + "\n").encode())
+    return path
+
+
+def read(stem, folder=None):
+    """Tensors, half-widths {M: (31,)} and header of a shipped file.
+
+    Raises FileNotFoundError for a file that is not there, ValueError for one that the manifest does not
+    know or that was altered.
+    """
+    from safetensors.numpy import load
+
+    folder = FOLDER if folder is None else Path(folder)
+    path, listed = folder / f"{stem}.safetensors", _manifest(folder)
+    remedy = "install qtwin again, or make it with python -m qtwin.gaps train and pack"
+    if not path.is_file():
+        raise FileNotFoundError(f"the weights {path} are missing; {remedy}")
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != listed.get(path.name, {}).get("sha256"):
+        raise ValueError(f"the weights {path} are not those that {MANIFEST} lists (wrong sha256); {remedy}")
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(json.loads(content[8 : 8 + length])["__metadata__"][_KEY])
+    tensors = load(content)
+    widths = {int(key.removeprefix(_INTERVAL)): tensors.pop(key) for key in list(tensors) if key.startswith(_INTERVAL)}
+    return tensors, widths, header
+
+
+def _fitting(tensors):
+    """The tensors in float32, or the large ones in float16 where the file would exceed its limit."""
+    if sum(tensor.nbytes for tensor in tensors.values()) < 0.98 * LARGEST:
+        return tensors
+    return {key: t.astype(np.float16) if t.ndim > 2 and t.dtype == np.float32 else t for key, t in tensors.items()}
+
+
+def _manifest(folder):
+    path = folder / MANIFEST
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def _replace(path, content):
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part.write_bytes(content)
+    os.replace(part, path)
+
+
+def _digits(value, digits=5):
+    return float(f"{value:.{digits}g}")
