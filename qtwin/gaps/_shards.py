@@ -2,7 +2,7 @@
 
     manifest.json    family, seed, split, s, A, B: whatever does not fit is refused
     shards.jsonl     one line a finished shard: file, count, sha256; lines are only ever added
-    chain-09-00012.safetensors    h (count, M), couplings i < j (count, M(M-1)/2), gap (count, S)
+    chain-09-00012.safetensors    h (count, M), couplings i < j (M(M-1)/2, count), gap (count, S)
 
 Every file is written under another name and renamed when it is whole, and a shard counts once its
 line is in the list: a run can be killed at any moment.
@@ -57,8 +57,10 @@ class Shards:
         from safetensors.numpy import save
 
         h, J, gap = values
-        upper = np.triu_indices(task.M, 1)
-        content = save({"h": np.ascontiguousarray(h), "J": J[:, *upper], "gap": np.ascontiguousarray(gap)})
+        i, j = np.triu_indices(task.M, 1)
+        content = save(
+            {"h": np.ascontiguousarray(h), "J": np.ascontiguousarray(J[:, i, j].T), "gap": np.ascontiguousarray(gap)}
+        )
         write_whole(self.folder / _name(task), content)
         line = {"file": _name(task), "count": task.count, "sha256": hashlib.sha256(content).hexdigest()}
         self.listed[line["file"]] = line
@@ -78,7 +80,7 @@ class Shards:
         arrays = load(content)
         i, j = np.triu_indices(task.M, 1)
         J = np.zeros((line["count"], task.M, task.M))
-        J[:, i, j] = J[:, j, i] = arrays["J"]
+        J[:, i, j] = J[:, j, i] = arrays["J"].reshape(i.size, -1).T
         return arrays["h"], J, arrays["gap"]
 
     def _check_manifest(self):
