@@ -1,0 +1,244 @@
+"""The networks that learn the gap: nn.Modules, one idea each, from (h, J) to log(1 + g) at 31 λ.
+
+========= ========================================================== ==================== =============
+network   idea                                                       sizes                source
+========= ========================================================== ==================== =============
+FCNN      all couplings at once → the whole curve                    one                  A
+LSTM      a sequence over λ of all (λJ, λK)                          one                  A
+ConvLSTM  a sequence over λ of a chain's sites, read by convolution  any                  A
+CurveCNN  a chain's sites once, pooled to a curve; no recurrence     any                  ours
+others    GraphNetwork, ClassicalNetwork, CorrectedNetwork (:mod:`qtwin.gaps.graph`), ConvLSTM2D (LHZ)
+========= ========================================================== ==================== =============
+
+Source A is arXiv 2109.08492; its K is h.  ``forward(h=(B, M), J=(B, M, M))`` takes instances of one
+size: batches are made per size instead of placing chains in a long array of zeros, which is the same
+(sites outside the chain are zero at every layer and step) and several times cheaper.
+
+``gauge=True``: the network reads the gauge with all h ≥ 0 (:mod:`qtwin.gaps.symmetry`), so it gives
+the same curve for all 2^M copies of an instance.  In training mode and where the processor
+multiplies bfloat16, ConvLSTM, LSTM and CurveCNN round the factors of their products to that; state,
+gates and sums stay float32, and evaluation is float32 throughout.
+"""
+
+from importlib import import_module
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from . import symmetry
+from ._base import POINTS, CurveNetwork, checked
+from ._convlstm import bfloat16_products, recurrent, unfold
+
+_ELSEWHERE = {  # networks of modules of their own
+    "GraphNetwork": "graph",
+    "ClassicalNetwork": "graph",
+    "CorrectedNetwork": "graph",
+    "ConvLSTM2D": "_convlstm2d",
+}
+FAMILIES = ("chain", "regular", "all_to_all", "lhz")
+POOLS = ("max", "logsumexp", "mean")
+SOURCE_SHAPES = {  # hidden layers and width of source A; where it gives none (regular, all_to_all from 7): ours
+    "chain": {5: (5, 500), 6: (5, 500), None: (6, 700)},
+    "regular": {None: (6, 700)},
+    "all_to_all": {5: (5, 500), None: (7, 700)},
+    "lhz": {5: (3, 500), None: (4, 500)},
+}
+
+
+class FCNN(CurveNetwork):
+    """Source A's fully connected network: the parameters of one instance → its curve.
+
+    size, family: M and what is read (:func:`flat`).  depth, width: hidden layers of ReLUs, by default
+    as in the source.  gauge: read the gauge with all h ≥ 0.  sort: read the spins by falling abs(h); not
+    for chains, whose order carries the couplings.
+    """
+
+    def __init__(self, size, family="chain", *, depth=None, width=None, gauge=False, sort=False):
+        super().__init__()
+        self.size, self.family, self.gauge, self.sort = size, _family(family), gauge, sort
+        if sort and family == "chain":
+            raise ValueError("sort=True would cut the chain's couplings; it is for regular and all_to_all")
+        shapes = SOURCE_SHAPES[family]
+        usual = shapes.get(size, shapes[None])
+        depth, width = depth or usual[0], width or usual[1]
+        widths = [flat_width(size, family), *[width] * depth]
+        hidden = [nn.Linear(a, b) for a, b in zip(widths, widths[1:], strict=False)]
+        self.layers = nn.Sequential(*[m for linear in hidden for m in (linear, nn.ReLU())], nn.Linear(width, POINTS))
+        for linear in self.layers[::2]:
+            nn.init.kaiming_uniform_(linear.weight, nonlinearity="relu")
+            nn.init.zeros_(linear.bias)
+
+    def curve(self, h, J):
+        h, J = _instances(h, J, self)
+        return self.layers(flat(*symmetry.sort_by_field(h, J) if self.sort else (h, J), self.family))
+
+
+class LSTM(CurveNetwork):
+    """Source A's LSTM: (λJ, λK) at λ = 0 … 1 → g(λ), two layers of 128 (the source does not give them).
+
+    Weights of layer l: ``weight_x[l]`` (inputs, 4·width), ``weight_h[l]`` (width, 4·width), ``bias[l]``,
+    gates in the order input, forget, output, candidate.
+    """
+
+    def __init__(self, size, family="chain", *, depth=2, width=128, gauge=False):
+        super().__init__()
+        self.size, self.family, self.gauge = size, _family(family), gauge
+        widths = [flat_width(size, family), *[width] * depth]
+        self.weight_x, self.weight_h, self.bias = _gates(widths, taps=1)
+        self.head = nn.Linear(width, 1)
+
+    def curve(self, h, J):
+        h, J = _instances(h, J, self)
+        x = _ramp(h) * flat(h, J, self.family)  # (31, B, inputs)
+        states = recurrent(x, self.weight_x, self.weight_h, self.bias, low=_low(self))
+        return self.head(states)[..., 0].t()
+
+
+class ConvLSTM(CurveNetwork):
+    """Source A's ConvLSTM over λ: per site (λK_i, λJ_{i-1,i}, λJ_{i,i+1}, 1) → max over sites → 20 numbers per λ.
+
+    filters: 20-40-60-40-20 with kernel 3 as in the source.  Input-to-state and state-to-state products
+    are convolutions over the sites; the fourth feature is 1 where a spin is.  Ours: one linear head
+    20 → 1 shared by all λ, which the source does not describe.  pool: max, logsumexp or mean over sites.
+    Weights as in :class:`LSTM`, with three times the inputs: left neighbour, site, right neighbour.
+    """
+
+    def __init__(self, *, filters=(20, 40, 60, 40, 20), pool="max", gauge=False):
+        super().__init__()
+        self.gauge = gauge
+        self.weight_x, self.weight_h, self.bias = _gates([4, *filters], taps=3)
+        self.pool = Pool(pool, filters[-1])
+        self.head = nn.Linear(filters[-1], 1)
+
+    def curve(self, h, J):
+        h, J = _instances(h, J, self)
+        sites = _sites(h, J)  # (B, M, 4)
+        batch, size, _ = sites.shape
+        x = _ramp(h, 4) * sites[None]
+        x[..., 3] = 1.0
+        x = x.reshape(POINTS, batch * size, 4)
+        states = recurrent(x, self.weight_x, self.weight_h, self.bias, sites=size, low=_low(self))
+        return self.head(self.pool(states.view(POINTS, batch, size, -1)))[..., 0].t()
+
+
+class CurveCNN(CurveNetwork):
+    """A residual CNN over the sites of a chain, once per instance; 31 × values numbers a site, pooled over sites per λ.
+
+    g(λ) depends on H(λ) alone, so no recurrence over λ is needed, and the cost is a thirteenth of the
+    ConvLSTM's.  width, blocks: channels and residual blocks (two convolutions of kernel 3 each, so a
+    site sees 2·blocks + 1 neighbours on either side).  pool: logsumexp extrapolates best to longer chains.
+    """
+
+    def __init__(self, *, width=128, blocks=5, values=4, pool="logsumexp", gauge=True):
+        super().__init__()
+        self.gauge, self.values = gauge, values
+        self.embed = nn.Linear(12, width)
+        self.blocks = nn.ModuleList([Block(width) for _ in range(blocks)])
+        self.norm = nn.LayerNorm(width)
+        self.sites = nn.Linear(width, POINTS * values)
+        self.pool = Pool(pool, values)
+        self.weight = nn.Parameter(0.3 * torch.randn(POINTS, values))
+        self.bias = nn.Parameter(torch.zeros(POINTS))
+
+    def curve(self, h, J):
+        h, J = _instances(h, J, self)
+        sites = _sites(h, J)
+        batch, size, _ = sites.shape
+        x = self.embed(unfold(sites.reshape(batch * size, 4), size))
+        for block in self.blocks:
+            x = block(x, size)
+        found = self.sites(self.norm(x)).view(batch, size, POINTS, self.values)
+        return (self.pool(found.transpose(1, 2)) * self.weight).sum(-1) + self.bias
+
+
+class Block(nn.Module):
+    """x + scale · conv(silu(conv(norm(x)))) over the sites of a chain, kernel 3, rows (B·M, width)."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.first = nn.Linear(3 * width, width)
+        self.second = nn.Linear(3 * width, width)
+        self.scale = nn.Parameter(torch.full((width,), 0.3))
+
+    def forward(self, x, size):
+        inner = F.silu(self.first(unfold(self.norm(x), size)))
+        return x + self.scale * self.second(unfold(inner, size))
+
+
+class Pool(nn.Module):
+    """Over the sites: (…, M, C) → (…, C) by maximum, mean, or log Σ exp(βx) / β with a learned β per channel."""
+
+    def __init__(self, kind, channels):
+        super().__init__()
+        if kind not in POOLS:
+            raise ValueError(f"pool must be one of {', '.join(POOLS)}, got {kind!r}")
+        self.kind = kind
+        if kind == "logsumexp":
+            self.sharpness = nn.Parameter(torch.ones(channels))
+
+    def forward(self, x):
+        if self.kind == "max":
+            return x.amax(-2)
+        if self.kind == "mean":
+            return x.mean(-2)
+        beta = F.softplus(self.sharpness) + 0.1
+        return torch.logsumexp(x * beta, -2) / beta
+
+
+def flat(h, J, family):
+    """The parameters that identify an instance: couplings, then fields.
+
+    chain: J_{i,i+1} and h, 2M - 1 numbers; other families: J_ij of all pairs i < j and h, M(M + 1)/2.
+    """
+    if family == "chain":
+        return torch.cat([torch.diagonal(J, 1, 1, 2), h], 1)
+    i, j = torch.triu_indices(h.shape[1], h.shape[1], 1)
+    return torch.cat([J[:, i, j], h], 1)
+
+
+def flat_width(size, family):
+    """Length of :func:`flat`."""
+    return 2 * size - 1 if family == "chain" else size * (size + 1) // 2
+
+
+def _sites(h, J):
+    """Per site of a chain: h_i, J_{i-1,i}, J_{i,i+1}, and 1 for 'a spin is here'; (B, M, 4)."""
+    bonds = torch.diagonal(J, 1, 1, 2)
+    return torch.stack([h, F.pad(bonds, (1, 0)), F.pad(bonds, (0, 1)), torch.ones_like(h)], -1)
+
+
+def _instances(h, J, network):
+    h, J = checked(h, J, network.mean, getattr(network, "size", None))
+    return symmetry.fix_gauge(h, J) if network.gauge else (h, J)
+
+
+def _gates(widths, taps):
+    """Weights of LSTM layers; the forget gate starts open (bias 1)."""
+    pairs = list(zip(widths, widths[1:], strict=False))
+    weight_x = [torch.randn(taps * a, 4 * b) * (taps * a) ** -0.5 for a, b in pairs]
+    weight_h = [torch.randn(taps * b, 4 * b) * (2 * taps * b) ** -0.5 for _, b in pairs]
+    bias = [torch.cat([torch.zeros(b), torch.ones(b), torch.zeros(2 * b)]) for _, b in pairs]
+    return nn.ParameterList(weight_x), nn.ParameterList(weight_h), nn.ParameterList(bias)
+
+
+def _ramp(like, axes=3):
+    """λ along a first axis, to multiply (B, …)."""
+    return torch.linspace(0, 1, POINTS, dtype=like.dtype, device=like.device).view(-1, *[1] * (axes - 1))
+
+
+def _family(family):
+    if family not in FAMILIES:
+        raise ValueError(f"family must be one of {', '.join(FAMILIES)}, got {family!r}")
+    return family
+
+
+def _low(network):
+    return network.training and bfloat16_products()
+
+
+def __getattr__(name):
+    if name in _ELSEWHERE:
+        return getattr(import_module(f".{_ELSEWHERE[name]}", __package__), name)
+    raise AttributeError(f"module 'qtwin.gaps.networks' has no attribute {name!r}")
