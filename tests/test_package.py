@@ -30,11 +30,15 @@ ARROWS = {
     "exact": PHYSICS,
     "bath": PHYSICS,
     "annealers": {"ising", "schedule", "bath"},
-    "figures": {"ising", "schedule", "exact"},
+    "lhz": {"ising"},
+    "fit": set(),
+    "gaps": PHYSICS | {"exact", "lhz", "fit"},
+    "flow": {"ising", "fit"},
+    "figures": {"ising", "schedule", "exact", "lhz"},
     "shipped": PHYSICS | {"exact"},
-    "checks": PHYSICS | {"exact", "bath", "annealers"},
-    "widgets": PHYSICS | {"exact", "bath", "annealers", "figures", "shipped"},
-    "course": PHYSICS | {"exact", "bath", "annealers"},
+    "checks": PHYSICS | {"exact", "bath", "annealers", "lhz", "gaps"},
+    "widgets": PHYSICS | {"exact", "bath", "annealers", "lhz", "fit", "gaps", "figures", "shipped"},
+    "course": PHYSICS | {"exact", "bath", "annealers", "gaps"},
 }
 LEAVES = {"widgets", "course", "checks", "_install", "_doctor", "__main__"}  # used by each other and by notebooks only
 
@@ -49,7 +53,7 @@ def test_import_is_light():
     assert "qtwin" in loaded
 
 
-@pytest.mark.parametrize("module", ["ising", "schedule", "annealers", "bath", "exact"])
+@pytest.mark.parametrize("module", ["ising", "schedule", "annealers", "bath", "exact", "lhz"])
 def test_core_modules_need_no_extra(module):
     loaded = run(f"import sys, qtwin.{module}; print(*{{name.split('.')[0] for name in sys.modules}})")
     assert EXTRAS.isdisjoint(loaded)

@@ -1,0 +1,189 @@
+"""Networks that predict the next state of the chain: source C's recurrent one, and what it can be reduced to.
+
+A network takes amplitudes (B, T, 2^n, 2): real and imaginary part, scaled by √(2^n), T states in a row, and gives the
+T states that follow.  ``memory`` carries the recurrence from one call to the next; None starts it.
+
+* ``SRU``: the simple recurrent unit with peephole connections (Lei et al., arXiv 1709.02755), as source C uses it:
+      f_t = σ(W_f x_t + v_f ⊙ c_{t-1} + b_f),  r_t = σ(W_r x_t + v_r ⊙ c_{t-1} + b_r),
+      c_t = f_t ⊙ c_{t-1} + (1 - f_t) ⊙ W x_t,  h_t = r_t ⊙ c_t + (1 - r_t) ⊙ x_t.
+* ``SpinSRU``: one row for each basis state, weights by environment class, so one parameter set for every n.
+* ``PadSRU``: amplitudes padded with zeros to a largest n, the closest reading of the source; 2^n parameters.
+
+The source's encodings are in a supplement that is not public: those here are ours.  The chain encoding knows the graph
+and that H flips one spin at a time; it does not know J, g, h.
+"""
+
+import torch
+from torch import nn
+
+from ._environments import CLASSES, environments, flips
+
+
+class SRU(nn.Module):
+    """A layer of width d.  peephole=False: f and r are learned constants, and the layer is linear in its input."""
+
+    def __init__(self, width, *, peephole=True):
+        super().__init__()
+        self.peephole = peephole
+        self.candidate = nn.Linear(width, width, bias=False)
+        self.forget_bias = nn.Parameter(torch.zeros(width))
+        self.reset_bias = nn.Parameter(torch.zeros(width))
+        if peephole:
+            self.forget = nn.Linear(width, width, bias=False)
+            self.reset = nn.Linear(width, width, bias=False)
+            self.forget_peep = nn.Parameter(torch.zeros(width))
+            self.reset_peep = nn.Parameter(torch.zeros(width))
+
+    def forward(self, x, c=None):
+        """x (T, rows, d), c (rows, d) or None (the memory starts at its first candidate) → h (T, rows, d), c."""
+        candidates = self.candidate(x)
+        c = candidates[0] if c is None else c
+        if not self.peephole:
+            return self._linear(x, candidates, c)
+        f_in, r_in = self.forget(x) + self.forget_bias, self.reset(x) + self.reset_bias
+        before, after = [], []
+        for t in range(len(x)):
+            before.append(c)
+            c = torch.lerp(candidates[t], c, torch.sigmoid(torch.addcmul(f_in[t], self.forget_peep, c)))
+            after.append(c)
+        r = torch.sigmoid(r_in + self.reset_peep * torch.stack(before))
+        return torch.lerp(x, torch.stack(after), r), c
+
+    def _linear(self, x, candidates, c):
+        f, r, states = torch.sigmoid(self.forget_bias), torch.sigmoid(self.reset_bias), []
+        for candidate in candidates:
+            c = f * c + (1 - f) * candidate
+            states.append(c)
+        return r * torch.stack(states) + (1 - r) * x, c
+
+
+class ChainLayer(nn.Module):
+    """y(x) = Σ_i A[env_i(x)] v(x) + B[env_i(x)] v(x with spin i flipped), for each basis state x; any n."""
+
+    def __init__(self, channels_in, channels_out):
+        super().__init__()
+        shape = (CLASSES, channels_out, channels_in)
+        self.stay = nn.Parameter(0.2 * torch.randn(shape))
+        self.flip = nn.Parameter(0.2 * torch.randn(shape))
+
+    def weight(self, n):
+        """The weights of a chain of n spins: (2^n, out, (n + 1)·in)."""
+        classes = torch.as_tensor(environments(n).copy())
+        own, turned = self.stay[classes].sum(1, keepdim=True), self.flip[classes]
+        joined = torch.cat([own, turned], 1).transpose(1, 2)  # (2^n, out, n + 1, in)
+        return joined.reshape(1 << n, joined.shape[1], -1)
+
+    def forward(self, v, weight):
+        """v (2^n, in, columns) → (2^n, out, columns)."""
+        size, channels, columns = v.shape
+        n = size.bit_length() - 1
+        where = torch.cat([torch.arange(size)[:, None], torch.as_tensor(flips(n).copy())], 1)
+        around = v[where.reshape(-1)].reshape(size, (n + 1) * channels, columns)
+        return torch.bmm(weight, around)
+
+
+class SpinSRU(nn.Module):
+    """Chain encoding → linear → SRU layers shared by all basis states → increment of the state.
+
+    step: scale of the increment, 2Δt.  layers=0: the encoder without recurrence.  peephole=False: linear in ψ, so that
+    it obeys superposition.  Parameters: 4,824 (width 24, peephole), 1,632 (width 16, linear), whatever the n.
+    """
+
+    def __init__(self, width=24, *, encoders=2, channels=4, layers=2, peephole=True, step=0.004):
+        super().__init__()
+        self.step = step
+        self.encoders = nn.ModuleList(ChainLayer(2 if k == 0 else channels, channels) for k in range(encoders))
+        self.inward = nn.Linear(2 + encoders * channels, width, bias=peephole)
+        self.recurrent = nn.ModuleList(SRU(width, peephole=peephole) for _ in range(layers))
+        self.outward = nn.Linear(width, 2, bias=False)
+        with torch.no_grad():
+            self.outward.weight.mul_(0.3)
+
+    def prepare(self, n):
+        """The encoders' weights for n spins; give them to ``forward`` to save making them at every step."""
+        return [layer.weight(n) for layer in self.encoders]
+
+    def forward(self, psi, memory=None, prepared=None):
+        """psi (B, T, 2^n, 2) → the states that follow, of the same shape, and the memory."""
+        B, T, size, _ = psi.shape
+        v = psi.permute(2, 3, 1, 0).reshape(size, 2, T * B)
+        channels = [v]
+        for layer, weight in zip(self.encoders, prepared or self.prepare(size.bit_length() - 1), strict=True):
+            v = layer(v, weight)
+            channels.append(v)
+        rows = torch.cat(channels, 1).reshape(size, -1, T, B).permute(2, 0, 3, 1).reshape(T, size * B, -1)
+        y, kept = _recur(self.recurrent, self.inward(rows), memory)
+        change = self.outward(y).reshape(T, size, B, 2).permute(2, 0, 1, 3)
+        return psi + self.step * change, kept
+
+
+class PadSRU(nn.Module):
+    """Zero-padded amplitudes and one-hot n → two linear layers → SRU layers → linear: the source's form, n ≤ ``largest``.
+
+    residual=False is the literal reading, the output is the state; True predicts its increment.
+    """
+
+    def __init__(self, width=256, *, largest=8, layers=2, residual=True, step=0.004):
+        super().__init__()
+        self.largest, self.residual, self.step = largest, residual, step
+        inputs = 2 << largest
+        self.inward = nn.Linear(inputs + largest + 1, width)
+        self.second = nn.Linear(width, width)
+        self.recurrent = nn.ModuleList(SRU(width) for _ in range(layers))
+        self.outward = nn.Linear(width, inputs)
+        with torch.no_grad():
+            self.inward.weight.mul_(0.3 * (inputs / 2) ** 0.5)
+
+    def prepare(self, n):
+        """Nothing to prepare; refuses n beyond the padding."""
+        if n > self.largest:
+            raise ValueError(f"this network is padded to n={self.largest} spins, got n={n}; take a SpinSRU")
+
+    def forward(self, psi, memory=None, prepared=None):
+        """psi (B, T, 2^n, 2) → the states that follow, of the same shape, and the memory."""
+        B, T, size, _ = psi.shape
+        n = size.bit_length() - 1
+        self.prepare(n)
+        padded = psi.new_zeros(T, B, self.inward.in_features)
+        padded[..., : 2 * size] = 4 * size**-0.5 * psi.transpose(0, 1).reshape(T, B, -1)
+        padded[..., 2 * (1 << self.largest) + n] = 1.0
+        y, kept = _recur(self.recurrent, self.second(self.inward(padded)), memory)
+        out = self.outward(y)[..., : 2 * size].reshape(T, B, size, 2).transpose(0, 1)
+        return (psi + self.step * size**0.5 * out if self.residual else size**0.5 / 8 * out), kept
+
+
+def _recur(layers, y, memory):
+    kept = []
+    for k, layer in enumerate(layers):
+        y, c = layer(y, None if memory is None else memory[k])
+        kept.append(c)
+    return y, kept
+
+
+def to_real(psi):
+    """Complex states (B, T, 2^n) → float32 tensor (B, T, 2^n, 2), scaled by √(2^n)."""
+    psi = torch.as_tensor(psi) * psi.shape[-1] ** 0.5
+    return torch.view_as_real(psi.to(torch.complex64))
+
+
+def to_complex(psi):
+    """The inverse of :func:`to_real`: (B, T, 2^n, 2) → complex128 numpy (B, T, 2^n)."""
+    psi = torch.view_as_complex(psi.detach().double().contiguous()).numpy()
+    return psi * psi.shape[-1] ** -0.5
+
+
+@torch.no_grad()
+def rollout(network, psi0, steps, *, keep_memory=True):
+    """Predict from the initial states alone: complex (B, 2^n) → (B, steps + 1, 2^n) complex128.
+
+    keep_memory=False forgets the recurrence before every step.
+    """
+    psi, memory = to_real(psi0[:, None]), None
+    prepared = network.prepare(psi0.shape[1].bit_length() - 1)
+    out = [psi]
+    for _ in range(steps):
+        psi, memory = network(psi, memory if keep_memory else None, prepared)
+        out.append(psi)
+    predicted = to_complex(torch.cat(out, 1))
+    predicted[:, 0] = psi0
+    return predicted

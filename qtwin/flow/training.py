@@ -1,0 +1,77 @@
+"""Training the networks of :mod:`qtwin.flow.networks` by the kit's one loop, :func:`qtwin.fit.fit`.
+
+Data are windows of exact trajectories: half product, half Haar-random initial states, starting at a random time in
+[0, 100) steps.  Teacher forcing: the exact states go in, the next ones are compared; the loss is the mean square error of
+the increments in units of (2Δt)², where 'nothing moves' is about 3 (a bare error looks tiny even for copying the
+input).  Unrolled: the network's own predictions go in.
+"""
+
+import numpy as np
+
+from .. import fit as loop
+from .networks import to_real
+from .physics import DT, evolve, haar_states, product_states
+
+WINDOW = 16  # states in a row
+START = 100  # a window starts before this step
+
+
+def windows(n, count, *, rng, dt=DT, length=WINDOW):
+    """Exact windows (count, length + 1, 2^n) complex: half product, half Haar states, random start times."""
+    rng = np.random.default_rng(rng)
+    half = count // 2
+    psi0 = np.concatenate([product_states(n, count - half, rng=rng), haar_states(n, half, rng=rng)])
+    energies, vectors = _eigen(n)
+    spectral = (psi0 @ vectors) * np.exp(-1j * dt * rng.integers(0, START, (count, 1)) * energies)
+    turned = spectral[:, None] * np.exp(-1j * dt * np.outer(np.arange(length + 1), energies))
+    turned = turned.astype(np.complex64)
+    real = vectors.T.astype(np.float32)
+    return turned.real @ real + 1j * (turned.imag @ real)
+
+
+def _eigen(n):
+    from .physics import Chain
+
+    return Chain(n).eigen()
+
+
+def batch_size(n):
+    """Windows in an update: 64 up to n = 3, then half for every further spin, at least 4."""
+    return max(4, 64 >> max(0, n - 3))
+
+
+def drawer(sizes, *, dt=DT, length=WINDOW, count=batch_size):
+    """``draw(step, rng)`` for the loop: one tensor of windows (B, length + 1, 2^n, 2) for each n."""
+
+    def draw(step, rng):
+        return tuple(to_real(windows(n, count(n), rng=rng, dt=dt, length=length)) for n in sizes)
+
+    return draw
+
+
+def teacher_forced(network, batch):
+    """Mean over chain lengths of the square error of one-step increments, in units of the network's step."""
+    losses = [((network(psi[:, :-1])[0] - psi[:, 1:]) ** 2).mean() for psi in batch]
+    return sum(losses) / len(losses) / network.step**2
+
+
+def unrolled(network, batch):
+    """The same over a rollout of the window's length from its first state, error at step k divided by k."""
+    total = 0.0
+    for exact in batch:
+        prepared, psi, memory = network.prepare(exact.shape[2].bit_length() - 1), exact[:, :1], None
+        for k in range(1, exact.shape[1]):
+            psi, memory = network(psi, memory, prepared)
+            total = total + ((psi - exact[:, k : k + 1]) ** 2).mean() / k / (exact.shape[1] - 1)
+    return total / len(batch) / network.step**2
+
+
+def train(network, sizes, plan, *, loss=teacher_forced, dt=DT, length=WINDOW, count=batch_size, **options):
+    """Train on chains of ``sizes`` → History.  ``options`` go to :func:`qtwin.fit.fit` (seed, checkpoint, stop, …)."""
+    return loop.fit(network, drawer(sizes, dt=dt, length=length, count=count), loss, plan, **options)
+
+
+def evaluate(roll, n, *, steps=100, count=100, seed=5, dt=DT):
+    """Exact and predicted trajectories of ``count`` fresh product states: two arrays (count, steps + 1, 2^n)."""
+    psi0 = product_states(n, count, rng=np.random.default_rng([seed, n]))
+    return evolve(psi0, dt * np.arange(steps + 1)), roll(psi0, steps)
