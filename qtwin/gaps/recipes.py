@@ -89,7 +89,7 @@ _ALL_RECIPES = (
     _source("lstm-chain", "chain", (8,), "LSTM", 5_000),
     _source("lstm-all", "all_to_all", (8,), "LSTM", 5_000),
     Recipe("convlstm-chain", "chain", CHAIN, "ConvLSTM", "couplings", 1_700, {"gauge": True}, lr=4e-3, augment="r"),
-    Recipe("convlstm-chain-paper", "chain", CHAIN, "ConvLSTM", "couplings", 17_000, {"gauge": False}),
+    Recipe("convlstm-chain-paper", "chain", CHAIN, "ConvLSTM", "couplings", 15_000, {"gauge": False}),
     Recipe("curve-chain", "chain", CHAIN, "CurveCNN", "couplings", 7_000, augment="r"),
     Recipe("graph-all", "all_to_all", ALL, "GraphNetwork", "couplings", 9_000),
     Recipe("graph-all-gs", "all_to_all", ALL, "GraphNetwork", "ground_gauge", 2_800),
