@@ -2,7 +2,7 @@
 
     U_step = E₂ · O · E₁
 
-E₁ and E₂ put one shared two-spin gate on every even bond (and a one-spin gate on each end), O another on every odd bond.
+E₁ and E₂ put one shared two-spin gate on every even bond and a one-spin gate on each end, O another on every odd bond.
 A gate is exp(-i Δt G) with a Hermitian G of free real numbers: 2·16 + 16 + 4·4 = 64 in all.  Textbook splitting has the
 same form with G fixed by H; here G is learned from pairs (ψ, ψ after Δt) of short chains, so it also takes up the error
 that the splitting leaves.  A step costs 2^n for each gate, 3n of them at most; any n that fits in memory.
@@ -35,7 +35,7 @@ class Gates(nn.Module):
         return {name: torch.linalg.matrix_exp(-1j * self.dt * _hermitian(G)) for name, G in self.named_parameters()}
 
     def forward(self, psi, gates=None):
-        """One step: (B, 2^n) complex128 → (B, 2^n).  ``gates``: what ``matrices`` returned, to save making them anew."""
+        """One step: (B, 2^n) complex128 → (B, 2^n).  gates: what ``matrices`` gave, to save making them anew."""
         gates = gates or self.matrices()
         n = psi.shape[-1].bit_length() - 1
         for k in range(2):
@@ -89,8 +89,8 @@ def fit_gates(pairs, dt, *, iterations=1500, rng=0, stop=None):
     """Learn a step from pairs by L-BFGS in float64 → (Gates, losses).
 
     pairs: list of (ψ, ψ after dt), two arrays (B, 2^n) each, of short chains: n = 2, 3, 4 see every kind of gate.
-    losses: the loss after every 20 iterations.  stop: a callable or an Event that ends the fit early.  32 pairs a length and 1,500
-    iterations take some ten seconds.
+    losses: the loss after every 20 iterations.  stop: a callable or an Event that ends the fit early.  32 pairs a
+    length and 1,500 iterations take some ten seconds.
 
     Raises ValueError for pairs of different shapes or NaN.
     """

@@ -118,7 +118,7 @@ class SpinSRU(nn.Module):
 
 
 class PadSRU(nn.Module):
-    """Zero-padded amplitudes and one-hot n → two linear layers → SRU layers → linear: the source's form, n ≤ ``largest``.
+    """Zero-padded amplitudes and one-hot n → two linear layers → SRU layers → linear: the source's form, n ≤ largest.
 
     residual=False is the literal reading, the output is the state; True predicts its increment.
     """

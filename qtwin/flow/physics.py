@@ -69,7 +69,7 @@ def _eigen(chain):
 def states(psi0):
     """psi0 as complex128 (B, 2^n), and n.
 
-    Raises ValueError for a shape other than (B, 2^n), for NaN or infinities, and for states whose norm is not 1 to 1e-6.
+    Raises ValueError for a shape other than (B, 2^n), NaN or infinities, and states whose norm is not 1 to 1e-6.
     """
     psi0 = np.asarray(psi0)
     n = (psi0.shape[-1] if psi0.ndim else 0).bit_length() - 1

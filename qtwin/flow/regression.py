@@ -24,8 +24,8 @@ STENCILS = {3: ((1, 0.5),), 5: ((1, 2 / 3), (2, -1 / 12))}  # difference quotien
 def fit_step(psi, following):
     """U with ψ_{t+1} = U ψ_t from pairs: two arrays (pairs, 2^n) → (2^n, 2^n).
 
-    Raises ValueError where the pairs do not span the space: neighbouring states of few trajectories are nearly parallel,
-    and what they do not show is left to chance.
+    Raises ValueError where the pairs do not span the space: neighbouring states of few trajectories are nearly
+    parallel, and what they do not show is left to chance.
     """
     psi, following = np.asarray(psi), np.asarray(following)
     if psi.ndim != 2 or psi.shape != following.shape:
@@ -88,8 +88,8 @@ class Generator:
 def fit_generator(trajectories, dt, *, points=5, stride=5):
     """The shared generator from trajectories of chains of several lengths → Generator.
 
-    trajectories: list of arrays (B, T, 2^n), neighbouring states ``dt`` apart, n may differ between them.  points: 3 for
-    the central difference (its error dt²/6·H³ shows as a bias near 1e-5 in the couplings), 5 for the five-point one.
+    trajectories: list of arrays (B, T, 2^n), neighbouring states ``dt`` apart, n may differ between them.  points:
+    3 for the central difference (its error dt²/6·H³ shows as a bias near 1e-5 in the couplings), 5 for the five-point one.
     stride: every so many states are used.  Cost: one least squares with 36 unknowns.
 
     Raises ValueError for NaN, too few states in a row, or an unknown stencil.
@@ -122,7 +122,7 @@ def _features(psi):
 
 
 def _solve(A, b):
-    """Least squares of minimal norm (classes never seen, or seen only together, stay undetermined and get the least)."""
+    """Least squares of minimal norm (classes never seen, or seen only together, are undetermined: the least)."""
     gram = A.conj().T @ A
     values, vectors = np.linalg.eigh(gram)
     kept = values > 1e-10 * values[-1]
