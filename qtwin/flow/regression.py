@@ -89,7 +89,7 @@ def fit_generator(trajectories, dt, *, points=5, stride=5):
     """The shared generator from trajectories of chains of several lengths → Generator.
 
     trajectories: list of arrays (B, T, 2^n), neighbouring states ``dt`` apart, n may differ between them.  points:
-    3 for the central difference (its error dt²/6·H³ shows as a bias near 1e-5 in the couplings), 5 for the five-point one.
+    3 for the central difference (its error dt²/6·H³ shows as a bias near 1e-5 in the couplings), 5 for a better one.
     stride: every so many states are used.  Cost: one least squares with 36 unknowns.
 
     Raises ValueError for NaN, too few states in a row, or an unknown stencil.

@@ -2,8 +2,8 @@
 
 Data are windows of exact trajectories: half product, half Haar-random initial states, starting at a random time in
 [0, 100) steps.  Teacher forcing: the exact states go in, the next ones are compared; the loss is the mean square
-error of the increments in units of (2Δt)², where 'nothing moves' is about 3 (a bare error looks tiny even for copying the
-input).  Unrolled: the network's own predictions go in.
+error of the increments in units of (2Δt)², where 'nothing moves' is about 3 (a bare error looks tiny even for
+copying the input).  Unrolled: the network's own predictions go in.
 """
 
 import numpy as np
