@@ -37,7 +37,7 @@ def _parser():
 
     data = commands.add_parser("dataset", help="exact gap curves into a folder")
     data.set_defaults(run=_dataset)
-    data.add_argument("family", nargs="*", metavar="FAMILY", help=f"{', '.join(FAMILIES)} (--paper: all three)")
+    data.add_argument("family", nargs="*", metavar="FAMILY", help=f"{', '.join(FAMILIES)} (--paper: the first three)")
     data.add_argument("--sizes", type=_sizes, help="such as 3-9 or 4,6,8")
     data.add_argument("--per-size", type=int, help="instances of each size")
     data.add_argument("--split", choices=SPLITS, default="train")
@@ -65,14 +65,15 @@ def _parser():
 
 
 def _dataset(options):
-    families = options.family or (list(FAMILIES) if options.paper else [])
+    families = options.family or (list(PAPER_SIZES) if options.paper else [])
     if not families or (not options.paper and None in (options.sizes, options.per_size)):
         return "dataset needs FAMILY, --sizes and --per-size, or --paper"
     if options.paper and (options.sizes or options.per_size):
         return "--paper sets sizes and counts; leave --sizes and --per-size out, or leave --paper out"
     splits = PAPER if options.paper else {options.split: options.per_size}
-    for unknown in set(families) - set(FAMILIES):
-        return f"FAMILY must be one of {', '.join(FAMILIES)}, got {unknown!r}"
+    known = PAPER_SIZES if options.paper else FAMILIES
+    for unknown in set(families) - set(known):
+        return f"FAMILY must be one of {', '.join(known)}, got {unknown!r}"
     with _executor(options) as executor:
         for family in families:
             sizes = PAPER_SIZES[family] if options.paper else options.sizes
