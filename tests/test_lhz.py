@@ -148,6 +148,17 @@ def test_decode_of_a_single_tree_is_weaker_than_the_majority():
     assert spoiled[:4].tolist() == [-1, 1, 1, 1] and problem.decode(spoiled).tolist() == [1, 1, 1, 1]
 
 
+def test_the_direct_reading_decides_a_tie():
+    """Five nodes: of the four readings of spin 0, two detours are spoiled by one flip each."""
+    problem = lhz(instances.all_to_all(4, rng=0))
+    spoiled = problem.encode(np.ones(4, int))
+    pairs = problem.pairs.tolist()
+    spoiled[[pairs.index([1, 2]), pairs.index([1, 3])]] = -1
+    assert problem.decode(spoiled)[0] == 1
+    spoiled[pairs.index([0, 1])] = -1
+    assert problem.decode(spoiled)[0] == -1
+
+
 def test_shapes_broadcast():
     problem = lhz(instances.all_to_all(3, rng=1))
     logical = all_spins(3).reshape(2, 4, 3)

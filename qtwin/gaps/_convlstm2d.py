@@ -1,0 +1,188 @@
+"""Source A's ConvLSTM over λ on the square grid of an LHZ problem (arXiv 2109.08492; :mod:`qtwin.lhz`).
+
+Rows are physical spins only: a place of the grid without one is zero at every layer and step, so the
+network is the one on a padded grid with the state masked, without the padding.  A kernel of (2, 2)
+reads a spin, its right, its lower and its lower right neighbour.  Gates and their backward are the
+kernels of :mod:`qtwin.gaps._convlstm`; neighbours are gathered between them, by a table.
+Cost per spin and step of a layer with C inputs and H filters: 16·(C + H)·H products forwards.
+"""
+
+from functools import lru_cache
+
+import torch
+from torch import nn
+
+from ._base import POINTS, CurveNetwork
+from ._convlstm import _array, _cell, _cell_back, bfloat16_products
+
+TAPS = ((0, 0), (0, 1), (1, 0), (1, 1))  # rows down, columns right
+
+
+class ConvLSTM2D(CurveNetwork):
+    """Per physical spin (λJ, 1) → filters 20-40-60-40-20, kernel (2, 2) → max over spins → 20 numbers per λ → g(λ).
+
+    forward(grid=(B, M, M)): couplings of the physical spins, upper triangle, fields in row 0; any M.
+    The source gives no head: one linear 20 → 1 shared by all λ, as in the ConvLSTM for chains.
+
+    gauge: read the couplings in the gauge with all fields ≥ 0, one of 2^M exact copies.  mirror: the
+    grid has one mirror symmetry; in training every other instance of a batch is mirrored, afterwards
+    the answer is the mean of both views.  Both off: the source's network.
+    """
+
+    def __init__(self, *, filters=(20, 40, 60, 40, 20), gauge=True, mirror=True):
+        super().__init__()
+        self.gauge, self.mirror = gauge, mirror
+        widths = list(zip((2, *filters), filters, strict=False))
+        k = len(TAPS)
+        self.weight_x = nn.ParameterList([torch.randn(k * a, 4 * b) * (k * a) ** -0.5 for a, b in widths])
+        self.weight_h = nn.ParameterList([torch.randn(k * b, 4 * b) * (2 * k * b) ** -0.5 for _, b in widths])
+        forget = [torch.cat([torch.zeros(b), torch.ones(b), torch.zeros(2 * b)]) for _, b in widths]
+        self.bias = nn.ParameterList(forget)  # gates input, forget, output, candidate; forget starts open
+        self.head = nn.Linear(filters[-1], 1)
+
+    def curve(self, grid):
+        grid = checked_grid(grid, self.mean)
+        if not self.mirror:
+            return self._read(grid)
+        if self.training:
+            every_other = (torch.arange(len(grid), device=grid.device) % 2 == 0)[:, None, None]
+            return self._read(torch.where(every_other, mirrored(grid), grid))
+        return (self._read(grid) + self._read(mirrored(grid))) / 2
+
+    def _read(self, grid):
+        grid = fix_grid_gauge(grid) if self.gauge else grid
+        batch, side, _ = grid.shape
+        i, j = torch.triu_indices(side, side)
+        couplings = grid[:, i, j].reshape(1, -1, 1)
+        ramp = torch.linspace(0, 1, POINTS, dtype=grid.dtype, device=grid.device)[:, None, None]
+        x = torch.cat([ramp * couplings, torch.ones_like(ramp * couplings)], -1)  # (31, B·n, 2)
+        states = grid_recurrent(x, self.weight_x, self.weight_h, self.bias, side, self.training)
+        return self.head(states.view(POINTS, batch, len(i), -1).amax(2))[..., 0].t()
+
+
+def mirrored(grid):
+    """The grid (B, M, M) from its other end: node i of the encoding is node M - i.  The physical gap is the same."""
+    return grid.flip(1, 2).transpose(1, 2)
+
+
+def fix_grid_gauge(grid):
+    """The grid (B, M, M) in the gauge where row 0, the fields, is ≥ 0."""
+    signs = torch.where(grid[:, 0] < 0, -1.0, 1.0).to(grid)  # of nodes 1 … M
+    rows = torch.cat([torch.ones_like(signs[:, :1]), signs[:, :-1]], 1)  # of nodes 0 … M - 1
+    return grid * rows[:, :, None] * signs[:, None, :]
+
+
+def checked_grid(grid, like):
+    """Grids (B, M, M) in the type of ``like``; ValueError for other shapes, a lower triangle, NaN or infinity."""
+    if grid.ndim != 3 or grid.shape[1] != grid.shape[2] or grid.shape[1] < 2:
+        raise ValueError(f"expected grid (B, M, M) with M ≥ 2, got {tuple(grid.shape)}")
+    grid = grid.to(like)
+    if not torch.isfinite(grid).all():
+        raise ValueError("grid holds NaN or infinity: leave those instances out")
+    if grid.tril(-1).any():
+        raise ValueError("grid must be an upper triangle: the input 'lhz' of gaps.inputs makes it")
+    return grid
+
+
+@lru_cache(maxsize=16)
+def neighbours(side):
+    """For each physical spin and tap the spin that is read, and the spin that reads it: (n, 4) each, n for none."""
+    i, j = torch.triu_indices(side, side).tolist()
+    n = len(i)
+    place = {spot: k for k, spot in enumerate(zip(i, j, strict=True))}
+    read = [[place.get((a + da, b + db), n) for da, db in TAPS] for a, b in place]
+    readers = [[place.get((a - da, b - db), n) for da, db in TAPS] for a, b in place]
+    return torch.tensor(read), torch.tensor(readers)
+
+
+def spread(rows, side):
+    """Rows (…, B·n, C) → what each spin reads (…, B·n, 4C), zeros where there is no spin."""
+    read, _ = neighbours(side)
+    *lead, count, channels = rows.shape
+    grids = rows.view(-1, len(read), channels)
+    padded = torch.cat([grids, grids.new_zeros(len(grids), 1, channels)], 1)
+    return padded[:, read.to(rows.device)].view(*lead, count, len(TAPS) * channels)
+
+
+def collect(slopes, side):
+    """The transpose of :func:`spread`: (…, B·n, 4C) → (…, B·n, C)."""
+    _, readers = neighbours(side)
+    *lead, count, wide = slopes.shape
+    channels = wide // len(TAPS)
+    parts = slopes.view(-1, len(readers), len(TAPS), channels)
+    padded = torch.cat([parts, parts.new_zeros(len(parts), 1, len(TAPS), channels)], 1)
+    total = sum(padded[:, readers[:, k].to(slopes.device), k] for k in range(len(TAPS)))
+    return total.reshape(*lead, count, channels)
+
+
+def grid_recurrent(x, weight_x, weight_h, bias, side, training=False):
+    """States of the last layer (T, R, H) for inputs x (T, R, C), rows R = B·n; gates i, f, o, candidate.
+
+    In training on a processor that has them, products are bfloat16.  On a GPU: the same in plain torch.
+    """
+    if x.device.type != "cpu":
+        return plain(x, weight_x, weight_h, bias, side)
+    kind = torch.bfloat16 if training and bfloat16_products() else x.dtype
+    for wx, wh, b in zip(weight_x, weight_h, bias, strict=True):
+        x = _Layer.apply(x, wx, wh, b, side, kind)
+    return x
+
+
+def plain(x, weight_x, weight_h, bias, side):
+    """The same in plain torch with autograd: for a GPU, and to compare with."""
+    for wx, wh, b in zip(weight_x, weight_h, bias, strict=True):
+        x = spread(x, side) @ wx + b
+        h = c = x.new_zeros(x.shape[1], len(b) // 4)
+        states = []
+        for row in x:
+            i, f, o, u = (row + spread(h, side) @ wh).chunk(4, -1)
+            c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(u)
+            h = torch.sigmoid(o) * torch.tanh(c)
+            states.append(h)
+        x = torch.stack(states)
+    return x
+
+
+class _Layer(torch.autograd.Function):
+    """One layer: x (T, R, C) → states (T, R, H)."""
+
+    @staticmethod
+    def forward(ctx, x, wx, wh, b, side, kind):
+        steps, rows, _ = x.shape
+        width = len(b) // 4
+        below = spread(x.to(kind), side)
+        gates = torch.mm(below.view(steps * rows, -1), wx.to(kind)).view(steps, rows, -1)
+        before, tanh_c = (torch.empty(steps, rows, width, dtype=kind) for _ in range(2))
+        seen = torch.zeros(steps, rows, len(wh), dtype=kind)  # unfolded h before step t
+        state, cell = torch.empty(rows, width, dtype=kind), torch.zeros(rows, width, dtype=x.dtype)
+        out, added, weight = torch.empty(steps, rows, width, dtype=x.dtype), torch.zeros_like(gates[0]), wh.to(kind)
+        for t in range(steps):
+            if t:
+                seen[t] = spread(state, side)
+                torch.mm(seen[t], weight, out=added)
+            _cell(*map(_array, (gates[t], added, b, cell, before[t], tanh_c[t], state, out[t])), 1)
+        ctx.save_for_backward(below, gates, seen, before, tanh_c, wx, wh)
+        ctx.side, ctx.kind = side, kind
+        return out
+
+    @staticmethod
+    def backward(ctx, grad):
+        below, gates, seen, before, tanh_c, wx, wh = ctx.saved_tensors
+        steps, rows, wide = gates.shape
+        grad, slopes = grad.contiguous(), torch.empty_like(gates)
+        none = grad.new_empty(0, 0)
+        later = torch.zeros(rows, wide // 4, dtype=ctx.kind)  # slope in h, from the step after
+        cell, sums, weight = grad.new_zeros(rows, wide // 4), grad.new_zeros(wide), wh.to(ctx.kind).t().contiguous()
+        for t in reversed(range(steps)):
+            arrays = (gates[t], before[t], tanh_c[t], grad[t], none, later, cell, slopes[t], sums)
+            _cell_back(*map(_array, arrays), 1)
+            if t:
+                later = collect(slopes[t] @ weight, ctx.side)
+        every = slopes.view(steps * rows, wide)
+        grad_wx = torch.mm(below.view(steps * rows, -1).t(), every).to(grad.dtype)
+        grad_wh = torch.mm(seen[1:].reshape((steps - 1) * rows, -1).t(), every[rows:]).to(grad.dtype)
+        x = None
+        if ctx.needs_input_grad[0]:
+            back = torch.mm(every, wx.to(ctx.kind).t()).view(steps, rows, -1)
+            x = collect(back, ctx.side).to(grad.dtype)
+        return x, grad_wx, grad_wh, sums, None, None
