@@ -97,19 +97,37 @@ class GapNetwork:
         Raises ValueError for sizes or couplings that the network cannot read; warns with
         :class:`OutsideTraining` where it can, but has not seen the like.
         """
-        from . import inputs
-
         groups = arrays(models)
         self._refuse(groups)
         self._warn(groups, interval)
-        count = sum(len(positions) for _, _, positions in groups.values())
-        middle, width = np.empty((count, LAMBDAS.size)), np.empty((count, LAMBDAS.size))
-        for size, (h, J, positions) in groups.items():
-            member = self._members[size if self.fixed else None]
-            rows = _tensors(getattr(inputs, member.recipe.inputs)(h, J))
-            middle[positions], width[positions] = member.log_gaps(rows).mean(axis=0), member.width(size)
+        each = self._each(groups)
+        width = np.empty(each.shape[1:])
+        for size, (_, _, positions) in groups.items():
+            width[positions] = self._member(size).width(size)
+        middle = each.mean(axis=0)
         gaps, low, high = (np.expm1(np.maximum(x, 0)) for x in (middle, middle - width, middle + width))
         return (gaps, low, high) if interval else gaps
+
+    def predict_seeds(self, models):
+        """Gaps as each seed predicts them alone: (seeds, B, 31); errors and warnings as ``predict``."""
+        groups = arrays(models)
+        self._refuse(groups)
+        self._warn(groups, False)
+        return np.expm1(np.maximum(self._each(groups), 0))
+
+    def _each(self, groups):
+        """log(1 + g) of every seed, (seeds, B, 31), in the order of the list."""
+        from . import inputs
+
+        count = sum(len(positions) for _, _, positions in groups.values())
+        each = np.empty((len(self.seeds), count, LAMBDAS.size))
+        for size, (h, J, positions) in groups.items():
+            member = self._member(size)
+            each[:, positions] = member.log_gaps(_tensors(getattr(inputs, member.recipe.inputs)(h, J)))
+        return each
+
+    def _member(self, size):
+        return self._members[size if self.fixed else None]
 
     def _refuse(self, groups):
         """ValueError for what cannot be read at all."""
