@@ -28,6 +28,20 @@ def lhz(model, strength=3.0):
     return LHZProblem(model, strength)
 
 
+def needed_strength(model, levels=1):
+    """The smallest C at which the ``levels`` lowest states of the physical problem are all codewords.
+
+    levels: 1 for the ground state, 2^(nodes - 1) for all codewords.  At C itself a codeword and another state tie.
+    """
+    problem = lhz(model, 0.0)
+    energies, broken = problem.energies(), problem.violations()
+    codewords = np.sort(energies[broken == 0])
+    if not 1 <= levels <= codewords.size:
+        raise ValueError(f"levels must lie in 1 … {codewords.size}, the number of codewords, got {levels!r}")
+    lifted = broken > 0  # a state with k broken constraints rises by 2kC against the codewords
+    return max(0.0, float(((codewords[levels - 1] - energies[lifted]) / (2 * broken[lifted])).max(initial=0.0)))
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class LHZProblem:
     """Fields and constraints on n physical spins; goes wherever a problem with ``.n`` and ``.energies()`` does.
@@ -108,6 +122,14 @@ class LHZProblem:
             )
             energies = np.concatenate([energies + change, energies - change])
         return energies
+
+    def violations(self):
+        """How many constraints each of the 2^n basis states breaks, int64 (2^n,)."""
+        signs = np.zeros(1, np.int64)
+        for k in range(self.n):
+            change = sum((_product(p[:-1], k).astype(np.int64) for p in self.constraints if p[-1] == k), np.int64(0))
+            signs = np.concatenate([signs + change, signs - change])
+        return (len(self.constraints) - signs) // 2
 
     def energy(self, spins):
         """Energies of physical spins ±1, (…, n) → (…)."""

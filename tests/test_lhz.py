@@ -9,7 +9,7 @@ from oracles import X, Z, kron_operator
 
 from qtwin import AnnealingFunctions, IsingModel, gap_curves, instances, spectrum
 from qtwin.ising import index_of, spins_of
-from qtwin.lhz import LHZProblem, lhz
+from qtwin.lhz import LHZProblem, lhz, needed_strength
 
 LINEAR = AnnealingFunctions.linear()
 LAM = np.linspace(0, 1, 31)
@@ -96,6 +96,25 @@ def test_strength_3_keeps_the_lowest_two_but_not_the_low_sector():
             assert set(order[:2]) <= words
             mixed += not set(order[: 2**M]) <= words
         assert low < mixed / 300 < high
+
+
+@pytest.mark.parametrize("M", [2, 3, 4])
+def test_violations_count_the_broken_constraints(M):
+    problem = lhz(instances.all_to_all(M, rng=M))
+    np.testing.assert_array_equal(problem.violations(), problem.broken(all_spins(problem.n)).sum(1))
+
+
+@pytest.mark.parametrize("levels", [1, 2, 8])
+def test_needed_strength_is_where_the_order_of_the_levels_changes(levels):
+    for seed in range(10):
+        model = instances.all_to_all(3, rng=seed)
+        needed = needed_strength(model, levels)
+        for strength, right in ((needed * 1.001 + 1e-6, True), (needed * 0.999 - 1e-6, False)):
+            if strength < 0:
+                continue
+            problem = lhz(model, strength)
+            assert (set(np.argsort(problem.energies())[:levels]) <= set(problem.codewords())) == right
+    assert needed_strength(without_fields(2, 0)) == 0  # one physical spin, nothing to break
 
 
 def test_without_fields_codewords_are_the_states_up_to_the_flip():
@@ -234,6 +253,7 @@ def test_copies_are_equal_and_read_only():
         (lambda: lhz(instances.chain(3, rng=0), np.nan), ValueError, "strength"),
         (lambda: lhz(IsingModel([0.0], [[0.0]])), ValueError, "no pairs"),
         (lambda: lhz(instances.all_to_all(7, rng=0)).energies(), MemoryError, "2 GiB.*6 logical"),
+        (lambda: needed_strength(instances.chain(3, rng=0), 9), ValueError, "1 … 8"),
         (lambda: lhz(instances.chain(3, rng=0)).encode([1, 0, 1]), ValueError, r"logical spins.*\(…, 3\)"),
         (lambda: lhz(instances.chain(3, rng=0)).decode(np.ones(3)), ValueError, r"physical spins.*\(…, 6\)"),
         (lambda: lhz(instances.chain(3, rng=0)).energy(np.ones(5)), ValueError, r"\(…, 6\), got shape \(5,\)"),
