@@ -1,0 +1,178 @@
+"""Partial observation: only local magnetisations are seen, and their future is to be predicted.
+
+With the whole state given, evolution is Markovian and linear, and memory has nothing to add.  Here an observer sees
+⟨σz_i⟩ and ⟨σx_i⟩ of each spin at every step, 2n numbers of the 2·2^n, so the past holds information that the present
+does not.  A predictor reads a window of steps and then goes on by itself.
+
+All predictors share their weights between sites and read each site with its two neighbours (and whether they exist), so
+they apply to chains of any length:
+
+* ``LinearPrediction``: least squares from the last ``window`` steps of the neighbourhood, the classical autoregression;
+* ``SiteNetwork("none")``: a network without memory, present → next;
+* ``SiteNetwork("sru")``, ``SiteNetwork("lstm")``: recurrent, with the same encoder and head.
+
+Traces are float arrays (B, T, n, 2), z and x last.
+"""
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from .._memory import refuse_if_too_big
+from ..ising import spins_of
+from .networks import SRU
+from .physics import evolve, product_states
+
+DT = 0.1  # a step that moves the state visibly
+MEMORIES = ("none", "sru", "lstm")
+
+
+def observe(psi):
+    """⟨σz_i⟩ and ⟨σx_i⟩ of each spin: states (…, 2^n) → (…, n, 2)."""
+    psi = np.asarray(psi)
+    n, x = psi.shape[-1].bit_length() - 1, np.arange(psi.shape[-1])
+    weights = np.abs(psi) ** 2
+    norm = weights.sum(-1, keepdims=True)
+    up = weights @ spins_of(x, n).astype(float) / norm
+    turned = [(psi.conj() * psi[..., x ^ (1 << i)]).sum(-1).real for i in range(n)]
+    return np.stack([up, np.stack(turned, -1) / norm], -1)
+
+
+def traces(n, count, steps, *, rng, dt=DT):
+    """What is seen of ``count`` random product states evolving exactly: (count, steps + 1, n, 2)."""
+    refuse_if_too_big(4 * 16 * count * (steps + 1) << n, f"{count} trajectories of {steps} steps with n={n}")
+    psi0, times = product_states(n, count, rng=rng), dt * np.arange(steps + 1)
+    parts = np.array_split(psi0, max(1, count * (steps + 1) >> max(0, 20 - n)))
+    return np.concatenate([observe(evolve(part, times)) for part in parts])
+
+
+def neighbourhood(x):
+    """Each site with its neighbours: tensor (B, T, n, 2) → (B, T, n, 8): left, own, right z and x, and who exists."""
+    padded = F.pad(torch.cat([x, torch.ones_like(x[..., :1])], -1), (0, 0, 1, 1))
+    left, own, right = padded[..., :-2, :], padded[..., 1:-1, :], padded[..., 2:, :]
+    return torch.cat([left, own[..., :2], right], -1)
+
+
+class SiteNetwork(nn.Module):
+    """Encoder over the neighbourhood → two layers with or without memory, mixing neighbours in between → increment.
+
+    memory: 'none', 'sru' or 'lstm'.  The increment is in units of ``scale``.
+    """
+
+    def __init__(self, memory="sru", width=32, *, scale=0.2):
+        super().__init__()
+        if memory not in MEMORIES:
+            raise ValueError(f"memory must be one of {', '.join(MEMORIES)}, got {memory!r}")
+        self.memory, self.scale = memory, scale
+        self.inward = nn.Sequential(nn.Linear(8, width), nn.SiLU(), nn.Linear(width, width))
+        self.mix = nn.ModuleList(nn.Conv1d(width, width, 3, padding=1) for _ in range(2))
+        self.layers = nn.ModuleList(_layer(memory, width) for _ in range(2))
+        self.outward = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 2))
+
+    def forward(self, x, memory=None):
+        """x (B, T, n, 2) → the steps that follow (B, T, n, 2), and the memory."""
+        B, T, n, _ = x.shape
+        y, kept = self.inward(neighbourhood(x)), []  # (B, T, n, width)
+        for k, (mix, layer) in enumerate(zip(self.mix, self.layers, strict=True)):
+            y = y + F.silu(mix(y.reshape(B * T, n, -1).mT).mT).reshape(B, T, n, -1)
+            rows = y.transpose(0, 1).reshape(T, B * n, -1)
+            z, c = _run(self.memory, layer, rows, None if memory is None else memory[k])
+            y = y + z.reshape(T, B, n, -1).transpose(0, 1)
+            kept.append(c)
+        return x + self.scale * self.outward(y), kept
+
+    @torch.no_grad()
+    def predict(self, seen, steps):
+        """Go on from a window: (B, W, n, 2) → (B, steps, n, 2), numpy in and out."""
+        x, memory = self(torch.as_tensor(_checked(seen), dtype=torch.float32))
+        x, out = x[:, -1:], []
+        for _ in range(steps):
+            out.append(x)
+            x, memory = self(x, memory)
+        return torch.cat(out, 1).double().numpy()
+
+
+def _layer(memory, width):
+    if memory == "sru":
+        return SRU(width)
+    return nn.LSTM(width, width) if memory == "lstm" else nn.Sequential(nn.Linear(width, width), nn.SiLU())
+
+
+def _run(memory, layer, rows, c):
+    return (layer(rows), None) if memory == "none" else layer(rows, c)
+
+
+def free_running(network, batch, *, window):
+    """Mean square error, in units of the network's scale, of a prediction that goes on by itself after ``window``."""
+    out, memory = network(batch[:, :window])
+    loss = ((out - batch[:, 1 : window + 1]) ** 2).mean()
+    x, total = out[:, -1:], 0.0
+    steps = batch.shape[1] - 1 - window
+    for k in range(steps):
+        x, memory = network(x, memory)
+        total = total + ((x[:, 0] - batch[:, window + 1 + k]) ** 2).mean()
+    return (loss + total / max(steps, 1)) / network.scale**2
+
+
+class LinearPrediction:
+    """Least squares: next z and x of a site, linear in the last ``window`` steps of the sites within ``reach``.
+
+    Sites near an end have coefficients of their own, shared by all lengths.  ridge: relative to the
+    largest eigenvalue of the Gram matrix; autoregressions over nearly parallel columns need one.
+    """
+
+    def __init__(self, window, *, reach=1, ridge=1e-10):
+        self.window, self.reach, self.ridge = window, reach, ridge
+        self.coefficients = None  # by distance to the left and to the right end, at most reach: (features, 2)
+
+    def fit(self, data):
+        """data: list of traces (B, T, n, 2) of chains of any length → self."""
+        gram, right = {}, {}
+        for x in data:
+            x = _checked(x)
+            if x.shape[1] <= self.window:
+                raise ValueError(f"traces need more than window={self.window} steps, got {x.shape[1]}")
+            for i, kind in enumerate(self._kinds(x.shape[2])):
+                A, b = self._features(x[:, :-1], i), x[:, self.window :, i].reshape(-1, 2)
+                gram[kind] = gram.get(kind, 0) + A.T @ A
+                right[kind] = right.get(kind, 0) + A.T @ b
+        self.coefficients = {kind: _ridge(gram[kind], right[kind], self.ridge) for kind in gram}
+        return self
+
+    def predict(self, seen, steps):
+        """Go on from at least ``window`` steps: (B, W, n, 2) → (B, steps, n, 2)."""
+        x = _checked(seen)[:, -self.window :]
+        kinds = self._kinds(x.shape[2])
+        missing = set(kinds) - set(self.coefficients)
+        if x.shape[1] < self.window or missing:
+            raise ValueError(
+                f"needs {self.window} seen steps of a chain whose sites were in the training data, got {x.shape[1:3]}"
+            )
+        for _ in range(steps):
+            last = x[:, -self.window :]
+            new = [self._features(last, i) @ self.coefficients[kind] for i, kind in enumerate(kinds)]
+            x = np.concatenate([x, np.stack(new, 1)[:, None]], 1)
+        return x[:, -steps:]
+
+    def _kinds(self, n):
+        return [(min(i, self.reach), min(n - 1 - i, self.reach)) for i in range(n)]
+
+    def _features(self, x, i):
+        """Windows of the neighbourhood of site i: (B, T, n, 2) → (B·(T - window + 1), features), with a constant."""
+        near = x[:, :, max(0, i - self.reach) : i + self.reach + 1].reshape(*x.shape[:2], -1)
+        windows = np.lib.stride_tricks.sliding_window_view(near, self.window, axis=1)
+        windows = windows.reshape(-1, near.shape[2] * self.window)
+        return np.concatenate([windows, np.ones((len(windows), 1))], 1)
+
+
+def _ridge(gram, right, ridge):
+    values, vectors = np.linalg.eigh(gram)
+    return vectors @ ((vectors.T @ right) / (values + ridge * values[-1])[:, None])
+
+
+def _checked(x):
+    x = np.asarray(x, float)
+    if x.ndim != 4 or x.shape[-1] != 2 or 0 in x.shape or not np.isfinite(x).all():
+        raise ValueError(f"traces must be finite numbers (B, T, n, 2), z and x last, got shape {x.shape}")
+    return x
