@@ -24,6 +24,7 @@ PHYSICS = {"ising", "schedule", "instances", "hamiltonian", "classical"}
 ARROWS = {
     "ising": set(),
     "schedule": set(),
+    "rules": {"schedule"},
     "instances": {"ising"},
     "hamiltonian": {"ising"},
     "classical": {"ising"},
