@@ -13,6 +13,7 @@ from ._learning import (
     plot_predictions,
     plot_score_ladder,
 )
+from ._lhz import plot_lhz, plot_lhz_levels
 from ._lines import plot_functions, plot_lines, plot_schedules
 from ._problem import plot_energies, plot_problem
 from ._reads import plot_energy_histogram, plot_level_probabilities
@@ -32,6 +33,8 @@ __all__ = [
     "plot_gap_surface",
     "plot_learning_curves",
     "plot_level_probabilities",
+    "plot_lhz",
+    "plot_lhz_levels",
     "plot_lines",
     "plot_predictions",
     "plot_problem",
