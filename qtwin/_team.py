@@ -7,8 +7,9 @@ Without a process group a team has one member and says nothing.
 
 import os
 import sys
-from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
+import traceback
 from multiprocessing import get_context
+from multiprocessing.connection import wait
 
 import torch
 import torch.distributed as dist
@@ -35,6 +36,7 @@ class Team:
         """Replace tensors by their sum over the members, each weighted by its share of the rows."""
         if self.size == 1:
             return
+        tensors = [torch.view_as_real(tensor) if tensor.is_complex() else tensor for tensor in tensors]
         flat = torch.cat([tensor.reshape(-1) for tensor in tensors]).mul_(share)
         dist.all_reduce(flat)
         for tensor, part in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
@@ -65,27 +67,57 @@ def processes(function, count, *args):
     """``function(*args)`` in ``count`` new processes of this machine that train together → list of results.
 
     They talk through gloo on a free port of the loopback device and share the cores.  ``function``
-    must be importable (not defined in a notebook cell); arguments and results are pickled.
+    must be importable (not defined in a notebook cell); arguments and results are pickled.  The first
+    error ends all of them and is raised here.
     """
     if not isinstance(count, int) or count < 1:
         raise ValueError(f"count must be an integer ≥ 1, got {count!r}")
     store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
-    with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
-        tasks = [pool.submit(_member, store.port, rank, count, function, args) for rank in range(count)]
-        for task in wait(tasks, return_when=FIRST_EXCEPTION).done:
-            task.result()  # the first error, not those of the members that lost their partner
-        return [task.result() for task in tasks]
+    context, pipes, members = get_context("spawn"), [], []
+    try:
+        for rank in range(count):
+            here, there = context.Pipe(duplex=False)
+            member = context.Process(target=_member, args=(there, store.port, rank, count, function, args), daemon=True)
+            member.start()
+            there.close()
+            pipes.append(here)
+            members.append(member)
+        return _results(pipes)
+    except BaseException:
+        for member in members:
+            member.kill()  # one that has lost a partner would wait for ever
+        raise
+    finally:
+        for member in members:
+            member.join()
 
 
-def _member(port, rank, count, function, args):
+def _results(pipes):
+    """What every process sends, in order; its error if it sends one."""
+    found = {}
+    while len(found) < len(pipes):
+        for pipe in wait([pipe for pipe in pipes if pipe not in found]):
+            try:
+                fine, found[pipe] = pipe.recv()
+            except EOFError:
+                raise RuntimeError(f"process {pipes.index(pipe)} of {len(pipes)} died without a result") from None
+            if not fine:
+                raise found[pipe]
+    return [found[pipe] for pipe in pipes]
+
+
+def _member(pipe, port, rank, count, function, args):
     """One process of ``processes``."""
     device = {"linux": "lo", "darwin": "lo0"}.get(sys.platform)
     if device:
         os.environ["GLOO_SOCKET_IFNAME"] = device
     torch.set_num_threads(max(1, cores() // count))
-    store = dist.TCPStore("127.0.0.1", port, is_master=False)
-    dist.init_process_group("gloo", store=store, rank=rank, world_size=count)
     try:
-        return function(*args)
-    finally:
-        dist.destroy_process_group()
+        store = dist.TCPStore("127.0.0.1", port, is_master=False)
+        dist.init_process_group("gloo", store=store, rank=rank, world_size=count)
+        pipe.send((True, function(*args)))
+    except Exception as error:
+        error.add_note(f"in process {rank} of {count}:\n{traceback.format_exc()}")
+        pipe.send((False, error))
+        return
+    dist.destroy_process_group()

@@ -21,23 +21,19 @@ import math
 import os
 import signal
 import threading
-import time
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from ._checkpoint import read, write
 from ._team import Team, processes
+from ._training import OPTIMISERS, Training
 
 __all__ = ["History", "Plan", "fit", "processes"]
 
-FORMAT = 1
-OPTIMISERS = {"adamw": (torch.optim.AdamW, (0.9, 0.98)), "adam": (torch.optim.Adam, (0.9, 0.999))}
 SHAPES = ("one-cycle", "constant")
-STATE = ("step", "exp_avg", "exp_avg_sq")
 
 
 @dataclass(frozen=True)
@@ -69,15 +65,10 @@ class Plan:
             raise ValueError(f"optimiser must be one of {', '.join(OPTIMISERS)}, got {self.optimiser!r}")
         if self.shape not in SHAPES:
             raise ValueError(f"shape must be one of {', '.join(SHAPES)}, got {self.shape!r}")
-        limits = {"lr": (0, np.inf, "> 0"), "clip": (0, np.inf, "> 0, or None")}
-        for name, (low, high, words) in limits.items():
-            value = getattr(self, name)
-            if not (name == "clip" and value is None) and not (_number(value) and low < value < high):
-                raise ValueError(f"{name} must be a number {words}, got {value!r}")
-        if not _number(self.weight_decay) or not 0 <= self.weight_decay < np.inf:
-            raise ValueError(f"weight_decay must be a number ≥ 0, got {self.weight_decay!r}")
-        if not _number(self.warmup) or not 0 <= self.warmup < 1:
-            raise ValueError(f"warmup is a part of the steps, in [0, 1), got {self.warmup!r}")
+        _between(self, "lr", 0 < _float(self.lr) < np.inf, "a number > 0")
+        _between(self, "clip", self.clip is None or 0 < _float(self.clip) < np.inf, "a number > 0, or None")
+        _between(self, "weight_decay", 0 <= _float(self.weight_decay) < np.inf, "a number ≥ 0")
+        _between(self, "warmup", 0 <= _float(self.warmup) < 1, "a part of the steps, in [0, 1)")
 
     def rate(self, step):
         """The learning rate of a step 0 … steps - 1."""
@@ -154,7 +145,7 @@ def fit(
         raise ValueError(f"the network {type(network).__name__} has no parameters to train")
     team = Team()
     device, was_training = _device(device, team.rank), network.training
-    run = _Run(network.to(device), plan, int(seed), team, device)
+    run = Training(network.to(device), plan, int(seed), team, device)
     try:
         if checkpoint is not None and Path(checkpoint).exists():
             run.resume(checkpoint)
@@ -169,113 +160,17 @@ def fit(
                 if run.done % plan.every == 0 or run.done == plan.steps:
                     run.mark(validate, checkpoint)
                     if callback is not None:
-                        callback(run.history())
+                        callback(_history(run))
             stopped = run.done < plan.steps
             if stopped:
                 run.save(checkpoint)
     finally:
         network.to(home).train(was_training)
-    return run.history(stopped)
+    return _history(run, stopped)
 
 
-class _Run:
-    """A training under way: the network, its optimiser, the steps done and the marks so far."""
-
-    def __init__(self, network, plan, seed, team, device):
-        self.network, self.plan, self.seed, self.team, self.device = network, plan, seed, team, device
-        named = {name: p for name, p in network.named_parameters() if p.requires_grad}
-        self.names, self.parameters = list(named), list(named.values())
-        kind, betas = OPTIMISERS[plan.optimiser]
-        decay = plan.weight_decay if plan.optimiser == "adamw" else 0.0
-        fused = all(p.is_floating_point() for p in self.parameters) and device.type in ("cpu", "cuda")
-        self.optimiser = kind(self.parameters, lr=plan.lr, betas=betas, weight_decay=decay, fused=fused)
-        self.done, self.total, self.count, self.last = 0, 0.0, 0, np.nan
-        self.marks, self.before, self.start = [], 0.0, time.perf_counter()
-
-    @property
-    def seconds(self):
-        return self.before + time.perf_counter() - self.start
-
-    def step(self, draw, loss, checkpoint):
-        """One optimiser step."""
-        self.network.train()
-        batch = _each(draw(self.done, np.random.default_rng([self.seed, self.done])), torch.as_tensor)
-        rows = _rows(batch)
-        mine = _each(batch, lambda tensor: self.team.rows(tensor).to(self.device))
-        self.optimiser.zero_grad()
-        value = loss(self.network, mine)
-        value.backward()
-        value = value.detach().reshape(1).clone()
-        gradients = [p.grad for p in self.parameters if p.grad is not None]
-        self.team.average([value, *gradients], _rows(mine) / rows)
-        norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.plan.clip or np.inf)
-        self.last = value.item()
-        if not np.isfinite(self.last + norm.item()):
-            self._refuse(norm.item(), checkpoint)
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.plan.rate(self.done)
-        self.optimiser.step()
-        self.done, self.total, self.count = self.done + 1, self.total + self.last, self.count + 1
-
-    def _refuse(self, norm, checkpoint):
-        kept = f"; the checkpoint {checkpoint} is kept" if checkpoint and Path(checkpoint).exists() else ""
-        raise FloatingPointError(
-            f"step {self.done}: the loss is {self.last:.3g}, the norm of its gradient {norm:.3g}; "
-            f"lower lr={self.plan.lr:g} or look for bad numbers in the data{kept}"
-        )
-
-    def mark(self, validate, checkpoint):
-        """Validate, note the mean loss since the last mark, save."""
-        found = np.nan
-        if validate is not None:
-            self.network.eval()
-            with torch.no_grad():
-                found = float(validate(self.network))
-        self.marks.append((self.done, self.total / self.count, found, self.seconds))
-        self.total, self.count = 0.0, 0
-        self.save(checkpoint)
-
-    def history(self, stopped=False):
-        columns = np.array(self.marks, dtype=float).reshape(-1, 4).T
-        return History(*columns, self.done, stopped)
-
-    def save(self, checkpoint):
-        """Everything that the next step depends on; by rank 0 only."""
-        if checkpoint is None or self.team.rank:
-            return
-        tensors = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
-        for name, p in zip(self.names, self.parameters, strict=True):
-            tensors |= {f"optimiser.{name}.{key}": self.optimiser.state[p][key] for key in self.optimiser.state[p]}
-        tensors["marks"] = torch.tensor(self.marks, dtype=torch.float64).reshape(-1, 4)
-        header = {"format": FORMAT, "plan": asdict(self.plan), "seed": self.seed, "done": self.done}
-        header |= {"total": self.total, "count": self.count, "seconds": self.seconds}
-        write(checkpoint, tensors, header)
-
-    def resume(self, checkpoint):
-        """Take up a checkpoint of this plan, seed and network."""
-        tensors, header = read(checkpoint)
-        own = {"format": FORMAT, "plan": asdict(self.plan), "seed": self.seed}
-        for key, value in own.items():
-            if header.get(key) != value:
-                raise ValueError(
-                    f"the checkpoint {checkpoint} has {key} {header.get(key)}, this run has {value}; "
-                    "use another path or the same settings"
-                )
-        state = {name.removeprefix("network."): t for name, t in tensors.items() if name.startswith("network.")}
-        shapes, expected = ({n: tuple(t.shape) for n, t in d.items()} for d in (state, self.network.state_dict()))
-        if shapes != expected:
-            other = sorted(dict(shapes.items() ^ expected.items()))[0]
-            raise ValueError(f"the checkpoint {checkpoint} is of another network: {other} differs; use another path")
-        self.network.load_state_dict(state)
-        moments = {
-            i: {key: tensors[f"optimiser.{name}.{key}"] for key in STATE}
-            for i, name in enumerate(self.names)
-            if f"optimiser.{name}.step" in tensors
-        }
-        self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": moments})
-        self.marks = [tuple(mark) for mark in tensors["marks"].tolist()]
-        self.done, self.total, self.count = header["done"], header["total"], header["count"]
-        self.before, self.start = header["seconds"], time.perf_counter()
+def _history(run, stopped=False):
+    return History(*np.array(run.marks, dtype=float).reshape(-1, 4).T, run.done, stopped)
 
 
 def _device(device, rank):
@@ -286,30 +181,21 @@ def _device(device, rank):
     return torch.device("cuda", int(os.environ.get("LOCAL_RANK", rank)) % torch.cuda.device_count())
 
 
-def _each(batch, function):
-    """A function of every tensor in a batch."""
-    if isinstance(batch, dict):
-        return {name: function(part) for name, part in batch.items()}
-    if isinstance(batch, (tuple, list)):
-        return tuple(function(part) for part in batch)
-    return function(batch)
-
-
-def _rows(batch):
-    """B, the leading axis that all tensors of a batch share."""
-    parts = list(batch.values()) if isinstance(batch, dict) else batch if isinstance(batch, tuple) else [batch]
-    lengths = {len(part) if part.ndim else 0 for part in parts}
-    if len(lengths) != 1 or not min(lengths):
-        raise ValueError(f"all tensors of a batch need the same leading axis B ≥ 1, got {sorted(lengths)}")
-    return lengths.pop()
-
-
 def _asked(stop):
     return False if stop is None else stop.is_set() if hasattr(stop, "is_set") else stop()
 
 
-def _number(value):
-    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+def _float(value):
+    """A number as a float, NaN for anything else."""
+    fine = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+    return float(value) if fine else np.nan
+
+
+def _between(plan, name, fine, words):
+    value = getattr(plan, name)
+    if not fine:
+        raise ValueError(f"{name} must be {words}, got {value!r}")
+    object.__setattr__(plan, name, None if value is None else float(value))
 
 
 def _bar(total, done, progress):
