@@ -4,19 +4,19 @@ Physics never lives here: a control changes a trait, a trait calls the library, 
 Names load on first use.
 """
 
+from importlib import import_module
 from importlib.util import find_spec
 
 if find_spec("ipywidgets") is None or find_spec("anywidget") is None or find_spec("plotly") is None:
     raise ImportError("widgets need ipywidgets, anywidget and plotly; install them with: pip install 'qtwin[lab]'")
 
-__all__ = ["GapExplorer"]
+_PLACES = {"GapExplorer": "_explorer", "LHZExplorer": "_lhz"}
+__all__ = [*_PLACES]
 
 
 def __getattr__(name):
-    if name == "GapExplorer":
-        from ._explorer import GapExplorer
-
-        return GapExplorer
+    if name in _PLACES:
+        return getattr(import_module(f".{_PLACES[name]}", __name__), name)
     raise AttributeError(f"module 'qtwin.widgets' has no attribute {name!r}; it has {', '.join(__all__)}")
 
 

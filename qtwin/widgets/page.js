@@ -47,6 +47,9 @@ function nameControls(root) {
       }
     }
   }
+  for (const button of root.querySelectorAll(".qtwin-bits button")) {
+    set(button, "aria-pressed", String(button.classList.contains("mod-active")));
+  }
   const sentence = root.querySelector(".qtwin-sentence");
   if (sentence) {
     set(sentence, "role", "status");
