@@ -36,14 +36,14 @@ class Training:
         """One optimiser step."""
         self.network.train()
         batch = each(draw(self.done, np.random.default_rng([self.seed, self.done])), torch.as_tensor)
-        rows = row_count(batch)
+        check_rows(batch, self.team.size)
         mine = each(batch, lambda tensor: self.team.rows(tensor).to(self.device))
         self.optimiser.zero_grad()
         value = loss(self.network, mine)
         value.backward()
         value = value.detach().reshape(1).clone()
         gradients = [p.grad for p in self.parameters if p.grad is not None]
-        self.team.average([value, *gradients], row_count(mine) / rows)
+        self.team.average([value, *gradients], row_count(mine) / row_count(batch))
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.plan.clip or np.inf)
         self.last = value.item()
         if not np.isfinite(self.last + norm.item()):
@@ -120,9 +120,18 @@ def each(batch, function):
 
 
 def row_count(batch):
-    """B, the leading axis that all tensors of a batch share."""
+    """Rows of all tensors in a batch."""
     parts = list(batch.values()) if isinstance(batch, dict) else batch if isinstance(batch, tuple) else [batch]
-    lengths = {len(part) if part.ndim else 0 for part in parts}
-    if len(lengths) != 1 or not min(lengths):
-        raise ValueError(f"all tensors of a batch need the same leading axis B ≥ 1, got {sorted(lengths)}")
-    return lengths.pop()
+    return sum(len(part) for part in parts)
+
+
+def check_rows(batch, members):
+    """Every tensor needs rows; where their numbers differ, each member of a team must get the same part of each."""
+    parts = list(batch.values()) if isinstance(batch, dict) else batch if isinstance(batch, tuple) else [batch]
+    lengths = sorted({len(part) if part.ndim else 0 for part in parts})
+    if not lengths or not lengths[0]:
+        raise ValueError(f"all tensors of a batch need a leading axis B ≥ 1, got {lengths}")
+    if len(lengths) > 1 and any(length % members for length in lengths):
+        raise ValueError(
+            f"{members} processes cannot share batches of {lengths} rows evenly; take multiples of {members}"
+        )

@@ -123,8 +123,8 @@ def fit(
 ):
     """Train a network in place → History.
 
-    draw(step, rng) → a tensor, or a tuple or dict of tensors, all with the leading axis B.
-    loss(network, batch) → a scalar, a mean over B.  validate(network) → a number, called at each mark
+    draw(step, rng) → a tensor, or a tuple or dict of tensors, each with a leading axis of rows.
+    loss(network, batch) → a scalar, a mean over rows.  validate(network) → a number, called at each mark
     without gradients and in eval mode.  callback(history) follows each mark.
     checkpoint: a path; written at each mark and at a stop, resumed from if it is there.
     stop: a threading.Event or a function without arguments, asked before every step.  Ctrl-C stops too,

@@ -16,6 +16,7 @@ import torch.distributed as dist
 
 from qtwin import fit as module
 from qtwin._checkpoint import read, write
+from qtwin._training import check_rows
 from qtwin.fit import History, Plan, fit, processes
 
 HERE = Path(__file__).parent
@@ -345,9 +346,12 @@ def test_bad_arguments_are_named():
         trained(Plan(steps=1), seed=-1)
     with pytest.raises(ValueError, match="Tanh has no parameters"):
         fit(torch.nn.Tanh(), draw, loss, Plan(steps=1))
-    uneven = lambda step, rng: (torch.ones(3, 1), torch.ones(4, 1))  # noqa: E731
-    with pytest.raises(ValueError, match=r"leading axis.*\[3, 4\]"):
-        fit(network(), uneven, loss, Plan(steps=1), progress=False)
+    empty = lambda step, rng: (torch.ones(3, 1), torch.ones(0, 1))  # noqa: E731
+    with pytest.raises(ValueError, match=r"leading axis.*\[0, 3\]"):
+        fit(network(), empty, loss, Plan(steps=1), progress=False)
+    check_rows((torch.ones(4, 1), torch.ones(2, 1)), 2)
+    with pytest.raises(ValueError, match=r"2 processes cannot share batches of \[3, 4\] rows evenly"):
+        check_rows((torch.ones(3, 1), torch.ones(4, 1)), 2)
     with pytest.raises(ValueError, match="count must be an integer ≥ 1, got 0"):
         processes(loss, 0)
 
