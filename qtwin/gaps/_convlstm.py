@@ -191,21 +191,21 @@ def _store(row, j, x):
     """Write x to element j of a row, rounded to bfloat16 (to nearest, ties to even) where the row is uint16."""
 
 
-@overload(_load, inline="always")
+@overload(_load)
 def _load_for(row, j):
     if row.dtype.name == "uint16":
         return lambda row, j: np.uint32(np.uint32(row[j]) << np.uint32(16)).view(np.float32)
     return lambda row, j: row[j]
 
 
-@overload(_store, inline="always")
+@overload(_store)
 def _store_for(row, j, x):
     if row.dtype.name == "uint16":
 
         def store(row, j, x):
             bits = np.float32(x).view(np.uint32)
-            odd = np.uint32(np.uint32(bits >> np.uint32(16)) & np.uint32(1))
-            row[j] = np.uint16(np.uint32(bits + np.uint32(0x7FFF) + odd) >> np.uint32(16))
+            odd = (bits >> np.uint32(16)) & np.uint32(1)
+            row[j] = (bits + np.uint32(0x7FFF) + odd) >> np.uint32(16)
 
         return store
 
@@ -240,58 +240,69 @@ def _cell(gates, added, bias, cell, before, tanh_c, state, out, sites):
     (R, kH): h unfolded; out (R, H) or (0, H): h in full precision.
     """
     rows, width = cell.shape
-    taps = state.shape[1] // width
-    line = np.empty(4 * width, cell.dtype)
+    wide = 4 * width
+    line = np.empty(BLOCK * wide, cell.dtype)
     fresh = np.empty(BLOCK * width, cell.dtype)
-    half = np.float32(0.5)
+    one, half = np.float32(1), np.float32(0.5)
+    scale = np.empty(wide, cell.dtype)  # σ(x) = ½ + ½ tanh(½x): one loop for all four gates
+    scale[: 3 * width] = half
+    scale[3 * width :] = one
     for first in range(0, rows, BLOCK):
         count = min(BLOCK, rows - first)
         for b in range(count):
-            r = first + b
-            a, s = gates[r], added[r]
-            for j in range(4 * width):
-                line[j] = _load(a, j) + _load(s, j) + bias[j]
-            for j in range(3 * width):
-                line[j] = half + half * _tanh(half * line[j])
-            for j in range(3 * width, 4 * width):
-                line[j] = _tanh(line[j])
-            for j in range(4 * width):
-                _store(a, j, line[j])
-            c, kept = cell[r], before[r]
+            a, s, to = gates[first + b], added[first + b], line[b * wide : (b + 1) * wide]
+            for j in range(wide):
+                to[j] = scale[j] * (_load(a, j) + _load(s, j) + bias[j])
+        for j in range(count * wide):
+            line[j] = _tanh(line[j])
+        for b in range(count):
+            a, c, kept = gates[first + b], cell[first + b], before[first + b]
+            to, new = line[b * wide : (b + 1) * wide], fresh[b * width : (b + 1) * width]
+            for j in range(wide):
+                x = (one - scale[j]) + scale[j] * to[j]
+                to[j] = x
+                _store(a, j, x)
+            i, f, u = to[:width], to[width : 2 * width], to[3 * width :]
             for j in range(width):
                 _store(kept, j, c[j])
-                c[j] = line[width + j] * c[j] + line[j] * line[3 * width + j]
-                fresh[b * width + j] = c[j]
+                x = f[j] * c[j] + i[j] * u[j]
+                c[j] = x
+                new[j] = x
         for j in range(count * width):
             fresh[j] = _tanh(fresh[j])
         for b in range(count):
-            r = first + b
-            o, kept = gates[r, 2 * width : 3 * width], tanh_c[r]
+            r, kept = first + b, tanh_c[first + b]
+            h = line[b * wide + 2 * width : b * wide + 3 * width]  # o, then o·tanh C
+            new = fresh[b * width : (b + 1) * width]
             for j in range(width):
-                line[j] = _load(o, j) * fresh[b * width + j]
-                _store(kept, j, fresh[b * width + j])
+                _store(kept, j, new[j])
+                h[j] = h[j] * new[j]
             if len(out):
+                to = out[r]
                 for j in range(width):
-                    out[r, j] = line[j]
-            _spread(line, state, r, sites, taps, width)
+                    to[j] = h[j]
+            _spread(h, state, r, sites, width)
 
 
 @kernel(fastmath=True, inline="always")
-def _spread(line, state, r, sites, taps, width):
+def _spread(h, state, r, sites, width):
     """h of row r into the unfolded state: its own place, and that of either neighbour on the chain."""
-    if taps == 1:
-        target = state[r]
+    own = state[r]
+    if state.shape[1] == width:
         for j in range(width):
-            _store(target, j, line[j])
+            _store(own, j, h[j])
         return
-    target = state[r, width : 2 * width]
     for j in range(width):
-        _store(target, j, line[j])
+        _store(own, width + j, h[j])
     site = r % sites
     if site + 1 < sites:
-        state[r + 1, :width] = target
+        other = state[r + 1]
+        for j in range(width):
+            other[j] = own[width + j]
     if site > 0:
-        state[r - 1, 2 * width :] = target
+        other = state[r - 1]
+        for j in range(width):
+            other[2 * width + j] = own[width + j]
 
 
 @kernel(fastmath=True)
