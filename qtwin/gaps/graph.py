@@ -23,6 +23,7 @@ from torch.nn import functional as F
 from . import symmetry
 from ._base import POINTS, CurveNetwork, checked
 from ._convlstm import bfloat16_products
+from ._triangles import triangles
 
 STATES = 8  # classical excitations that are read
 RIDGE = 1e-3  # penalty of the linear part, per root of the number of curves
@@ -173,7 +174,7 @@ class Round(nn.Module):
         normal = self.norm(x)
         u = pairs.both(self.sender(normal)) + self.edge(e)
         if self.sides is not None:
-            u = u + self.closed(pairs.triangles(self.sides(e)))
+            u = u + self.closed(triangles(self.sides(e).float(), pairs.size))
         u = F.silu(u)
         crowd = self.crowd(torch.cat([normal.mean(1), normal.amax(1)], -1))
         received = pairs.gather(u) / pairs.size**0.5
@@ -209,9 +210,6 @@ class Pairs:
         self.i, self.j = torch.triu_indices(self.size, self.size, 1, device=like.device)
         one = torch.eye(self.size, dtype=like.dtype, device=like.device)
         self.incidence = one[self.i] + one[self.j]  # (E, M)
-        places = torch.stack([self.i * self.size + self.j, self.j * self.size + self.i])
-        square = torch.eye(self.size**2, dtype=like.dtype, device=like.device)
-        self.spread = square[places].sum(0).mT.contiguous()  # (M², E)
 
     def both(self, nodes):
         """Sum of the two nodes of each pair: (B, M, C) → (B, E, C)."""
@@ -220,12 +218,6 @@ class Pairs:
     def gather(self, edges):
         """Sum of the pairs of each node: (B, E, C) → (B, M, C)."""
         return self.incidence.mT @ edges
-
-    def triangles(self, edges):
-        """Σ_k p_ik p_kj / √M over the third spin: (B, E, T) → (B, E, T)."""
-        full = (self.spread @ edges).unflatten(1, (self.size, self.size)).permute(0, 3, 1, 2).contiguous()
-        product = (full @ full).flatten(2).mT / self.size**0.5
-        return self.spread.mT @ product / 2
 
 
 def node_features(h, J):
