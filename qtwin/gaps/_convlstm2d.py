@@ -3,7 +3,7 @@
 Rows are physical spins only: a place of the grid without one is zero at every layer and step, so the
 network is the one on a padded grid with the state masked, without the padding.  A kernel of (2, 2)
 reads a spin, its right, its lower and its lower right neighbour.  Gates and their backward are the
-kernels of :mod:`qtwin.gaps._convlstm`; neighbours are gathered between them, by a table.
+kernels of :mod:`qtwin.gaps._convlstm`; between them, two more gather neighbours by a table.
 Cost per spin and step of a layer with C inputs and H filters: 16·(C + H)·H products forwards.
 """
 
@@ -12,8 +12,9 @@ from functools import lru_cache
 import torch
 from torch import nn
 
+from .._jit import kernel
 from ._base import POINTS, CurveNetwork
-from ._convlstm import _array, _cell, _cell_back, bfloat16_products
+from ._convlstm import _array, _cell, _cell_back, _load, bfloat16_products
 
 TAPS = ((0, 0), (0, 1), (1, 0), (1, 1))  # rows down, columns right
 
@@ -150,17 +151,20 @@ class _Layer(torch.autograd.Function):
     def forward(ctx, x, wx, wh, b, side, kind):
         steps, rows, _ = x.shape
         width = len(b) // 4
-        below = spread(x.to(kind), side)
+        below = _spread(x.to(kind), side)
         gates = torch.mm(below.view(steps * rows, -1), wx.to(kind)).view(steps, rows, -1)
         before, tanh_c = (torch.empty(steps, rows, width, dtype=kind) for _ in range(2))
         seen = torch.zeros(steps, rows, len(wh), dtype=kind)  # unfolded h before step t
         state, cell = torch.empty(rows, width, dtype=kind), torch.zeros(rows, width, dtype=x.dtype)
         out, added, weight = torch.empty(steps, rows, width, dtype=x.dtype), torch.zeros_like(gates[0]), wh.to(kind)
+        read = neighbours(side)[0].numpy()
+        arrays = [_array(a) for a in (gates, added, b, cell, before, tanh_c, state, out, seen)]
+        gates_, added_, bias_, cell_, before_, tanh_, state_, out_, seen_ = arrays
         for t in range(steps):
             if t:
-                seen[t] = spread(state, side)
+                _spread_rows(state_, read, seen_[t])
                 torch.mm(seen[t], weight, out=added)
-            _cell(*map(_array, (gates[t], added, b, cell, before[t], tanh_c[t], state, out[t])), 1)
+            _cell(gates_[t], added_, bias_, cell_, before_[t], tanh_[t], state_, out_[t], 1)
         ctx.save_for_backward(below, gates, seen, before, tanh_c, wx, wh)
         ctx.side, ctx.kind = side, kind
         return out
@@ -169,20 +173,57 @@ class _Layer(torch.autograd.Function):
     def backward(ctx, grad):
         below, gates, seen, before, tanh_c, wx, wh = ctx.saved_tensors
         steps, rows, wide = gates.shape
-        grad, slopes = grad.contiguous(), torch.empty_like(gates)
-        none = grad.new_empty(0, 0)
-        later = torch.zeros(rows, wide // 4, dtype=ctx.kind)  # slope in h, from the step after
-        cell, sums, weight = grad.new_zeros(rows, wide // 4), grad.new_zeros(wide), wh.to(ctx.kind).t().contiguous()
+        slopes, back = torch.empty_like(gates), torch.empty(rows, len(wh), dtype=ctx.kind)
+        cell, sums, later = grad.new_zeros(rows, wide // 4), grad.new_zeros(wide), grad.new_zeros(rows, wide // 4)
+        weight, readers = wh.to(ctx.kind).t().contiguous(), neighbours(ctx.side)[1].numpy()
+        arrays = [_array(a) for a in (gates, before, tanh_c, grad.contiguous(), later, cell, slopes, sums, back)]
+        gates_, before_, tanh_, grad_, later_, cell_, slopes_, sums_, back_ = arrays
+        none = grad_[:0, 0]
         for t in reversed(range(steps)):
-            arrays = (gates[t], before[t], tanh_c[t], grad[t], none, later, cell, slopes[t], sums)
-            _cell_back(*map(_array, arrays), 1)
+            _cell_back(gates_[t], before_[t], tanh_[t], grad_[t], none, later_, cell_, slopes_[t], sums_, 1)
             if t:
-                later = collect(slopes[t] @ weight, ctx.side)
+                torch.mm(slopes[t], weight, out=back)
+                _collect_rows(back_, readers, later_)
         every = slopes.view(steps * rows, wide)
         grad_wx = torch.mm(below.view(steps * rows, -1).t(), every).to(grad.dtype)
         grad_wh = torch.mm(seen[1:].reshape((steps - 1) * rows, -1).t(), every[rows:]).to(grad.dtype)
         x = None
         if ctx.needs_input_grad[0]:
-            back = torch.mm(every, wx.to(ctx.kind).t()).view(steps, rows, -1)
-            x = collect(back, ctx.side).to(grad.dtype)
+            x = grad.new_empty(steps * rows, wx.shape[0] // len(TAPS))
+            _collect_rows(_array(torch.mm(every, wx.to(ctx.kind).t())), readers, _array(x))
+            x = x.view(steps, rows, -1)
         return x, grad_wx, grad_wh, sums, None, None
+
+
+def _spread(x, side):
+    """:func:`spread` of (T, R, C) by the kernel."""
+    steps, rows, channels = x.shape
+    out = x.new_zeros(steps * rows, len(TAPS) * channels)
+    _spread_rows(_array(x.reshape(steps * rows, channels)), neighbours(side)[0].numpy(), _array(out))
+    return out.view(steps, rows, -1)
+
+
+@kernel
+def _spread_rows(state, read, out):
+    """state (R, C) → out (R, 4C), which holds zeros where no spin is read; read (n, 4), n for none."""
+    width = state.shape[1]
+    for first in range(0, len(state), len(read)):
+        for site in range(len(read)):
+            for k in range(read.shape[1]):
+                if read[site, k] < len(read):
+                    out[first + site, k * width : (k + 1) * width] = state[first + read[site, k]]
+
+
+@kernel(fastmath=True)
+def _collect_rows(slopes, readers, out):
+    """The transpose: slopes (R, 4C) → out (R, C), overwritten."""
+    width = out.shape[1]
+    for first in range(0, len(out), len(readers)):
+        for site in range(len(readers)):
+            own = out[first + site]
+            own[:] = 0
+            for k in range(readers.shape[1]):
+                if readers[site, k] < len(readers):
+                    other = slopes[first + readers[site, k], k * width : (k + 1) * width]
+                    for j in range(width):
+                        own[j] += _load(other, j)
