@@ -13,6 +13,7 @@ h (B, M) and J (B, M, M), symmetric with zero diagonal.  None of them uses an ex
 
 import numpy as np
 
+from ._lhz_inputs import lhz  # noqa: F401  one of the inputs
 from .curves import checked, classical_levels, mean_field, perturbation_end, perturbation_start
 
 EXCITED = 8
