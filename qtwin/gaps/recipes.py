@@ -23,8 +23,9 @@ PRESETS = ("fast", "full", "paper")
 SOURCE_CURVES = 90_000  # per size for FCNN and LSTM, in all for the ConvLSTM
 CHAIN = dict.fromkeys(range(3, 9), 13_000) | {9: 12_000}  # 90,000 in all, as the source
 ALL = {3: 2_000, 4: 5_000, 5: 10_000, 6: 20_000, 7: 30_000, 8: 90_000}
+CORRECTED = dict.fromkeys(range(5, 9), 10_000)
 REGULAR = {4: 5_000, 6: 20_000, 8: 60_000}
-LHZ = {3: 20_000, 4: 20_000, 5: 500}
+LHZ = {3: 8_000, 4: 12_000, 5: 240}
 VALIDATION = 300  # instances a size while training
 _CHUNK = 500  # instances in one forward pass
 _PAIRS = 100_000  # and pairs of spins in it
@@ -83,20 +84,21 @@ def _source(name, family, sizes, architecture, steps):
     return Recipe(name, family, counts, architecture, "couplings", steps, by_size=True, **plan)
 
 
+_CLASSICAL = {"lr": 2e-3, "weight_decay": 1e-2}
 _ALL_RECIPES = (
     _source("fcnn-chain", "chain", (5, 6), "FCNN", 4_000),
     _source("fcnn-all", "all_to_all", (5, 6), "FCNN", 3_000),
     _source("lstm-chain", "chain", (8,), "LSTM", 5_000),
     _source("lstm-all", "all_to_all", (8,), "LSTM", 5_000),
-    Recipe("convlstm-chain", "chain", CHAIN, "ConvLSTM", "couplings", 1_700, {"gauge": True}, lr=4e-3, augment="r"),
+    Recipe("convlstm-chain", "chain", CHAIN, "ConvLSTM", "couplings", 2_000, {"gauge": True}, lr=4e-3, augment="r"),
     Recipe("convlstm-chain-paper", "chain", CHAIN, "ConvLSTM", "couplings", 15_000, {"gauge": False}),
     Recipe("curve-chain", "chain", CHAIN, "CurveCNN", "couplings", 7_000, augment="r"),
-    Recipe("graph-all", "all_to_all", ALL, "GraphNetwork", "couplings", 9_000),
-    Recipe("graph-all-gs", "all_to_all", ALL, "GraphNetwork", "ground_gauge", 2_800),
-    Recipe("graph-regular", "regular", REGULAR, "GraphNetwork", "couplings", 2_800),
-    Recipe("classical-all", "all_to_all", ALL, "ClassicalNetwork", "classical", 3_500),
-    Recipe("corrected-all", "all_to_all", dict.fromkeys(range(5, 9), 10_000), "CorrectedNetwork", "corrected", 6_000),
-    Recipe("convlstm-lhz", "lhz", LHZ, "ConvLSTM2D", "lhz", 1_000, lr=4e-3),
+    Recipe("graph-all", "all_to_all", ALL, "GraphNetwork", "couplings", 9_000, {"gauge": True}),
+    Recipe("graph-all-gs", "all_to_all", ALL, "GraphNetwork", "ground_gauge", 2_800, {"gauge": False}),
+    Recipe("graph-regular", "regular", REGULAR, "GraphNetwork", "couplings", 2_800, {"gauge": True}),
+    Recipe("classical-all", "all_to_all", ALL, "ClassicalNetwork", "classical", 4_500, **_CLASSICAL),
+    Recipe("corrected-all", "all_to_all", CORRECTED, "CorrectedNetwork", "corrected", 6_000, **_CLASSICAL),
+    Recipe("convlstm-lhz", "lhz", LHZ, "ConvLSTM2D", "lhz", 700, {"gauge": True, "mirror": True}, lr=4e-3, batch=64),
 )
 RECIPES = {recipe.name: recipe for recipe in _ALL_RECIPES}
 
@@ -162,7 +164,7 @@ def train(name, seed=0, *, preset="full", size=None, folder=None, data=None, pro
         return Trained(network, fit.History(**marks, done=int(marks["steps"][-1])), made)
     curves = tensors(chosen, "train", data=data, progress=progress)
     held_out = tensors(chosen, "validation", count=VALIDATION, data=data, progress=progress)
-    network.standardise(torch.cat([rows["target"] for rows in curves.values()]))
+    _standardise(network, list(curves.values()))
     if target is not None:
         target.parent.mkdir(parents=True, exist_ok=True)
     history = fit.fit(
@@ -180,6 +182,16 @@ def train(name, seed=0, *, preset="full", size=None, folder=None, data=None, pro
     if target is not None and not history.stopped:
         _weights.write_trained(target, network, history, made)
     return Trained(network, history, made)
+
+
+def _standardise(network, parts):
+    """What a network takes from its training curves before the first step: mean and std per λ, or its linear part."""
+    import torch
+
+    if hasattr(network, "fit_stack"):
+        network.fit_stack(parts)
+    else:
+        network.standardise(torch.cat([rows["target"] for rows in parts]))
 
 
 def tensors(chosen, split, *, count=None, data=None, progress=True):
@@ -269,7 +281,7 @@ def outputs(network, rows):
 
     device = network.std.device
     inputs = {key: values for key, values in rows.items() if key != "target"}
-    count, size = inputs["h"].shape
+    count, size = next(iter(inputs.values())).shape[:2]
     chunk = max(1, min(_CHUNK, _PAIRS // size**2))
     with torch.no_grad():
         starts = range(0, count, chunk)
