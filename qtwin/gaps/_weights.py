@@ -20,6 +20,7 @@ FOLDER = Path(__file__).with_name("weights")
 MANIFEST = "weights.json"
 LARGEST = 7_000_000  # bytes of a shipped file
 CALIBRATION = 1_000  # validation instances a size, for scores and intervals
+CALIBRATION_LHZ = 300  # 15 physical spins at M = 5: a second each
 COVERAGE = 0.9
 _KEY = "qtwin.gaps"
 _INTERVAL = "interval."
@@ -102,7 +103,7 @@ def _pack(stem, paths, out, data):
     return write(stem, tensors, header | {"scores": scores}, out)
 
 
-def measure(member, *, data=None, count=CALIBRATION):
+def measure(member, *, data=None, count=None):
     """Scores by size, and half-widths (31,) of the intervals in log(1 + g), on validation instances.
 
     A half-width is the k-th smallest error of n instances, k = ⌈0.9 (n + 1)⌉ (split conformal): a new
@@ -110,6 +111,8 @@ def measure(member, *, data=None, count=CALIBRATION):
     """
     from . import recipes
 
+    if count is None:
+        count = CALIBRATION_LHZ if member.recipe.family == "lhz" else CALIBRATION
     scores, widths = {}, {}
     for M, rows in recipes.tensors(member.recipe, "validation", count=count, data=data, progress=False).items():
         target, each = rows.pop("target").numpy().astype(float), member.log_gaps(rows)
