@@ -2,6 +2,7 @@
 
     python -m benchmarks.lhz curves       test curves of the physical problem: M = 5 (200), M = 6 (20, 21 spins)
     python -m benchmarks.lhz data         training and validation curves into the cache (M = 3, 4, 5), nothing shipped
+    python -m benchmarks.lhz networks     FCNN and LSTM on the same instances, logical and physical target (M = 3, 4)
 
 Physical gaps at strength 3 of the all-to-all instances that ``qtwin.gaps.data.draw`` gives for the seed and
 split of the recipe.  Prints the processor seconds, and for ``curves`` the largest difference to ARPACK.
@@ -20,6 +21,14 @@ from qtwin.lhz import lhz
 TEST = {5: 200, 6: 20}
 POINTS = 31
 CHECKED = (9, 18, 25)  # grid points of the first instances that are compared with ARPACK
+FAMILIES = ("all_to_all", "lhz")
+SIZES = (3, 4)
+TRAINING, JUDGED = 5_000, 1_000  # instances of each size
+NETWORKS = {  # name: (class, options, steps, learning rate)
+    "FCNN": ("FCNN", {"depth": 3, "width": 500}, 800, 1e-3),
+    "FCNN, h ≥ 0": ("FCNN", {"depth": 3, "width": 500, "gauge": True}, 800, 1e-3),
+    "LSTM": ("LSTM", {}, 800, 3e-3),
+}
 
 
 def curves():
@@ -62,7 +71,85 @@ def data():
         print(made, f"{time.process_time() - started:.0f} s", flush=True)
 
 
+def networks():
+    """The same numbers in, two curves out: errors by network, family and size, as the table ``lhz-networks``."""
+    started = time.process_time()
+    shape = (len(NETWORKS), len(FAMILIES), len(SIZES))
+    found = {name: np.empty(shape) for name in ("mse", "r2", "low", "high", "relative", "training_r2")}
+    for b, family in enumerate(FAMILIES):
+        train, test = (_curves(family, split, n) for split, n in (("train", TRAINING), ("test", JUDGED)))
+        for c, M in enumerate(SIZES):
+            for a, name in enumerate(NETWORKS):
+                scores = _score(NETWORKS[name], family, train[M], test[M])
+                for key, value in scores.items():
+                    found[key][a, b, c] = value
+                print(f"{name:<12} {family:<11} M={M}", *(f"{k} {v:.3g}" for k, v in scores.items()), flush=True)
+    recipe = {
+        "command": "python -m benchmarks.lhz networks",
+        "networks": list(NETWORKS),
+        "families": list(FAMILIES),
+        "sizes": list(SIZES),
+        "training": TRAINING,
+        "test": JUDGED,
+        "steps": [steps for *_, steps, _ in NETWORKS.values()],
+        "seed": 0,
+        "interval": "90 %, bootstrap over the test instances",
+    }
+    seconds = time.process_time() - started
+    print(shipped.write_results("lhz-networks", recipe, found, shipped.versions("torch"), seconds))
+
+
+def _curves(family, split, count):
+    folder = cache_folder() / f"{family}-{split}-0"
+    return gaps.dataset(family, SIZES, count, seed=0, split=split, path=folder, progress=False)
+
+
+def _score(how, family, train, test):
+    """Train one network (kind, options, steps, learning rate) on one size → its scores on the test curves."""
+    import torch
+
+    from qtwin import fit
+    from qtwin.gaps import networks as kinds
+
+    kind, options, steps, lr = how
+    torch.manual_seed(0)
+    network = getattr(kinds, kind)(train.h.shape[1], family, **options)
+    h, J, target = (torch.from_numpy(x.astype(np.float32)) for x in (train.h, train.J, train.log_gap))
+    network.standardise(target)
+
+    def draw(step, rng):
+        rows = torch.from_numpy(rng.choice(len(h), 128, replace=False))
+        return {"h": h[rows], "J": J[rows], "target": target[rows]}
+
+    def loss(network, batch):
+        return (network(h=batch["h"], J=batch["J"]) - batch["target"]).square().mean() / network.std.square().mean()
+
+    fit.fit(network, draw, loss, fit.Plan(steps, lr, every=steps), progress=False)
+    return _judge(network, test) | {"training_r2": _judge(network, train[:JUDGED])["r2"]}
+
+
+def _judge(network, curves):
+    import torch
+
+    with torch.no_grad():
+        inputs = (torch.from_numpy(x.astype(np.float32)) for x in (curves.h, curves.J))
+        predicted = network.eval()(**dict(zip("hJ", inputs, strict=True))).numpy().astype(float)
+    errors = (predicted - curves.log_gap) ** 2
+    spread = (curves.log_gap - curves.log_gap.mean(0)) ** 2
+    draws = np.random.default_rng(0).integers(len(errors), size=(1000, len(errors)))
+    ratios = 1 - errors.mean(1)[draws].mean(1) / spread.mean(1)[draws].mean(1)
+    smallest, guess = curves.gap.min(1), np.expm1(predicted).min(1)
+    return {
+        "mse": errors.mean(),
+        "r2": 1 - errors.mean() / spread.mean(),
+        "low": np.quantile(ratios, 0.05),
+        "high": np.quantile(ratios, 0.95),
+        "relative": np.median(abs(guess - smallest) / smallest),
+    }
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("curves", "data"))
-    {"curves": curves, "data": data}[parser.parse_args().what]()
+    tasks = {"curves": curves, "data": data, "networks": networks}
+    parser.add_argument("what", choices=tasks)
+    tasks[parser.parse_args().what]()
