@@ -195,8 +195,7 @@ def solve_block(block, a, b):
     """
     group = _group_size(spins(block.family, block.M))
     h, J = _draw_block(block.family, block.M, block.index, block.seed, block.split)
-    whole = min(-(-block.count // group) * group, len(h))
-    gaps = [_gaps(block.family, h[k : k + group], J[k : k + group], a, b) for k in range(0, whole, group)]
+    gaps = [_gaps(block.family, h[k : k + group], J[k : k + group], a, b) for k in range(0, block.count, group)]
     return h[: block.count], J[: block.count], np.concatenate(gaps)[: block.count]
 
 
