@@ -38,7 +38,8 @@ class Recipe:
     per_size: training curves by size M.  architecture: class in ``gaps.networks``, options: its
     keywords.  inputs: function of ``gaps.inputs`` that makes what the network reads.  by_size: one
     network for each size, of its own shape.  steps, lr, optimiser, weight_decay: the plan of
-    ``qtwin.fit``.  augment: 'r' reflects half of each batch.  data_seed: seed of the curves.
+    ``qtwin.fit``.  augment: 'r' reflects half of each batch, 'e' takes every size equally often.
+    data_seed: seed of the curves.
     """
 
     name: str
@@ -98,7 +99,7 @@ _ALL_RECIPES = (
     Recipe("graph-regular", "regular", REGULAR, "GraphNetwork", "couplings", 2_800, {"gauge": True}),
     Recipe("classical-all", "all_to_all", ALL, "ClassicalNetwork", "classical", 4_500, **_CLASSICAL),
     Recipe("corrected-all", "all_to_all", CORRECTED, "CorrectedNetwork", "corrected", 6_000, **_CLASSICAL),
-    Recipe("convlstm-lhz", "lhz", LHZ, "ConvLSTM2D", "lhz", 700, {"gauge": True, "mirror": True}, lr=4e-3, batch=64),
+    Recipe("convlstm-lhz", "lhz", LHZ, "ConvLSTM2D", "lhz", 700, {"gauge": True}, lr=4e-3, batch=64, augment="e"),
 )
 RECIPES = {recipe.name: recipe for recipe in _ALL_RECIPES}
 
@@ -237,7 +238,8 @@ class Batches:
         self.sizes = sorted(curves)
         self.counts = np.array([len(curves[size]["target"]) for size in self.sizes])
         rng = np.random.default_rng([seed, 0])
-        self.which = rng.choice(len(self.sizes), chosen.steps, p=self.counts / self.counts.sum())
+        share = np.ones_like(self.counts) if "e" in chosen.augment else self.counts
+        self.which = rng.choice(len(self.sizes), chosen.steps, p=share / share.sum())
         self.nth = np.empty(chosen.steps, int)  # how many batches of its size came before
         for k in range(len(self.sizes)):
             self.nth[self.which == k] = np.arange(np.sum(self.which == k))
