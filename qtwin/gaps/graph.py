@@ -26,6 +26,7 @@ from ._convlstm import bfloat16_products
 from ._triangles import triangles
 
 STATES = 8  # classical excitations that are read
+CURVES = 4  # cheap curves that are read
 RIDGE = 1e-3  # penalty of the linear part, per root of the number of curves
 _NODE, _EDGE, _GLOBAL = 8, 9, 2 * STATES + 12  # features
 
@@ -63,7 +64,7 @@ class ClassicalNetwork(CurveNetwork):
 
     def curve(self, h, J, energies, flips):
         h, J = checked(h, J, self.mean)
-        energies, flips = energies.to(h), flips.to(h)
+        energies, flips = _fitting(h, energies=energies, flips=flips)
         pairs = Pairs(h)
         weighted = flips * torch.exp(-energies)[..., None]
         nodes = torch.cat([node_features(h, J), flips.mT, weighted.mT], -1)
@@ -77,13 +78,12 @@ class ClassicalNetwork(CurveNetwork):
 class CorrectedNetwork(CurveNetwork):
     """A residual perceptron that corrects a ridge regression per λ; both read classical levels and cheap curves.
 
-    ``fit_stack`` sets the ridge, in closed form, from training data; until then it is zero.  curves: how many
-    there are in ``inputs.corrected``.
+    ``fit_stack`` sets the ridge, in closed form, from training data; until then it is zero.
     """
 
-    def __init__(self, *, width=256, blocks=3, curves=4):
+    def __init__(self, *, width=256, blocks=3):
         super().__init__()
-        size = _GLOBAL + curves * POINTS
+        size = _GLOBAL + CURVES * POINTS
         self.register_buffer("centre", torch.zeros(size))
         self.register_buffer("scale", torch.ones(size))
         self.register_buffer("ridge", torch.zeros(size + 1, POINTS))
@@ -108,8 +108,8 @@ class CorrectedNetwork(CurveNetwork):
     def features(self, h, J, energies, flips, curves):
         """(B, features) before scaling: what all spins share, and log(1 + gap) of the cheap curves."""
         h, J = checked(h, J, self.mean)
-        shared = global_features(h, J, energies.to(h), flips.to(h))
-        return torch.cat([shared, torch.log1p(curves.to(h).clamp(0, 20)).flatten(1)], 1)
+        energies, flips, curves = _fitting(h, energies=energies, flips=flips, curves=curves)
+        return torch.cat([global_features(h, J, energies, flips), torch.log1p(curves.clamp(0, 20)).flatten(1)], 1)
 
     def scaled(self, features):
         """Standardised with the training data, cut at six standard deviations."""
@@ -251,6 +251,18 @@ def global_features(h, J, energies, flips):
 def _perceptron(inputs, hidden, outputs, norm=True):
     layers = [nn.Linear(inputs, hidden), nn.SiLU(), nn.Linear(hidden, outputs)]
     return nn.Sequential(*([nn.LayerNorm(inputs)] if norm else []), *layers)
+
+
+def _fitting(h, **arrays):
+    """The arrays in the type of h (B, M); ValueError where one has another shape than ``gaps.inputs`` gives it."""
+    count, size = h.shape
+    wanted = {"energies": (count, STATES), "flips": (count, STATES, size), "curves": (count, CURVES, POINTS)}
+    for name, array in arrays.items():
+        if tuple(array.shape) != wanted[name]:
+            raise ValueError(
+                f"expected {name} {wanted[name]}, got {tuple(array.shape)}; make them by qtwin.gaps.inputs"
+            )
+    return [array.to(h) for array in arrays.values()]
 
 
 def _products(network):
