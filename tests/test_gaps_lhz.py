@@ -57,9 +57,11 @@ def test_fixed_gauge_has_no_negative_field_and_is_the_same_for_all_copies():
     torch.testing.assert_close(grids.fix_grid_gauge(copy), fixed)
 
 
-def test_the_network_sees_neither_gauge_nor_mirror():
+@pytest.mark.parametrize("kind", [grids.ConvLSTM2D, grids.GridCNN])
+def test_the_network_sees_neither_gauge_nor_mirror(kind):
     h, J, grid = instances_of(4)
-    net = network().eval()
+    torch.manual_seed(0)
+    net = kind().eval()
     s = np.array([1.0, -1.0, -1.0, 1.0])
     copy = torch.from_numpy(grid_input(h * s, J * np.outer(s, s))["grid"])
     torch.testing.assert_close(net(grid=copy), net(grid=grid))
@@ -68,11 +70,30 @@ def test_the_network_sees_neither_gauge_nor_mirror():
     assert abs(raw(grid=copy) - raw(grid=grid)).max() > 1e-4
 
 
+def test_grid_cnn_reads_every_neighbour_and_no_more():
+    """A convolution of kernel (3, 3) on the padded grid, by torch's own."""
+    torch.manual_seed(0)
+    net = grids.GridCNN(width=6, blocks=1, gauge=False, mirror=False).eval()
+    _, _, grid = instances_of(4)
+    grid.requires_grad_()
+    found = net(grid=grid)
+    assert found.shape == (3, 31)
+    i, j = torch.triu_indices(4, 4)
+    x = torch.randn(2, 10, 5)
+    whole = torch.zeros(2, 5, 4, 4)
+    whole[:, :, i, j] = x.transpose(1, 2)
+    weight = torch.randn(7, 45)
+    exact = torch.conv2d(whole, weight.view(7, 3, 3, 5).permute(0, 3, 1, 2), padding=1)[:, :, i, j].transpose(1, 2)
+    torch.testing.assert_close((grids.spread(x.view(20, 5), 4, grids.AROUND) @ weight.T).view(2, 10, 7), exact)
+    slope = torch.autograd.grad(found.sum(), grid)[0]
+    assert (slope[:, i, j] != 0).all() and not slope.tril(-1).any()
+
+
 def test_training_mirrors_every_other_instance():
     grid = instances_of(3, 4)[2]
     net = network(gauge=False).double()  # float64: no rounding to bfloat16 to compare through
     seen = []
-    net._read = lambda g: seen.append(g) or torch.zeros(len(g), 31).to(g)
+    net._view = lambda g: seen.append(g) or torch.zeros(len(g), 31).to(g)
     net.train()(grid=grid)
     torch.testing.assert_close(seen[0][::2], grids.mirrored(grid.double())[::2])
     torch.testing.assert_close(seen[0][1::2], grid.double()[1::2])

@@ -1,10 +1,11 @@
-"""Source A's ConvLSTM over λ on the square grid of an LHZ problem (arXiv 2109.08492; :mod:`qtwin.lhz`).
+"""Networks on the square grid of an LHZ problem (:mod:`qtwin.lhz`): source A's ConvLSTM over λ, and one without.
 
-Rows are physical spins only: a place of the grid without one is zero at every layer and step, so the
-network is the one on a padded grid with the state masked, without the padding.  A kernel of (2, 2)
-reads a spin, its right, its lower and its lower right neighbour.  Gates and their backward are the
-kernels of :mod:`qtwin.gaps._convlstm`; between them, two more gather neighbours by a table.
-Cost per spin and step of a layer with C inputs and H filters: 16·(C + H)·H products forwards.
+Source A: arXiv 2109.08492.  Rows are physical spins only: a place of the grid without one is zero at
+every layer and step, so the network is the one on a padded grid with the state masked, without the
+padding.  The ConvLSTM's kernel of (2, 2) reads a spin, its right, its lower and its lower right
+neighbour.  Its gates and their backward are the kernels of :mod:`qtwin.gaps._convlstm`; between them,
+two more gather neighbours by a table.  Cost per spin and step of a layer with C inputs and H filters:
+16·(C + H)·H products forwards.
 """
 
 from functools import lru_cache
@@ -16,23 +17,81 @@ from .._jit import kernel
 from ._base import POINTS, CurveNetwork
 from ._convlstm import _array, _cell, _cell_back, _load, bfloat16_products
 
-TAPS = ((0, 0), (0, 1), (1, 0), (1, 1))  # rows down, columns right
+TAPS = ((0, 0), (0, 1), (1, 0), (1, 1))  # kernel (2, 2): rows down, columns right
+AROUND = tuple((a, b) for a in (-1, 0, 1) for b in (-1, 0, 1))  # kernel (3, 3)
 
 
-class ConvLSTM2D(CurveNetwork):
-    """Per physical spin (λJ, 1) → filters 20-40-60-40-20, kernel (2, 2) → max over spins → 20 numbers per λ → g(λ).
-
-    forward(grid=(B, M, M)): couplings of the physical spins, upper triangle, fields in row 0; any M.
-    The source gives no head: one linear 20 → 1 shared by all λ, as in the ConvLSTM for chains.
+class GridNetwork(CurveNetwork):
+    """What both share: forward(grid=(B, M, M)), the physical couplings as upper triangle, fields in row 0; any M.
 
     gauge: read the couplings in the gauge with all fields ≥ 0, one of 2^M exact copies.  mirror: the
     grid has one mirror symmetry; in training every other instance of a batch is mirrored, afterwards
-    the answer is the mean of both views.  Both off: the source's network.
+    the answer is the mean of both views.
+    """
+
+    def __init__(self, *, gauge=True, mirror=True):
+        super().__init__()
+        self.gauge, self.mirror = gauge, mirror
+
+    def curve(self, grid):
+        grid = checked_grid(grid, self.mean)
+        if not self.mirror:
+            return self._view(grid)
+        if self.training:
+            every_other = (torch.arange(len(grid), device=grid.device) % 2 == 0)[:, None, None]
+            return self._view(torch.where(every_other, mirrored(grid), grid))
+        return (self._view(grid) + self._view(mirrored(grid))) / 2
+
+    def _view(self, grid):
+        grid = fix_grid_gauge(grid) if self.gauge else grid
+        i, j = torch.triu_indices(len(grid[0]), len(grid[0]))
+        return self.read(grid[:, i, j], len(grid[0]))
+
+    def read(self, couplings, side):
+        """Couplings of the physical spins (B, n) on a grid of that side → standardised curves (B, 31)."""
+        raise NotImplementedError(f"{type(self).__name__} must define read(couplings, side)")
+
+
+class GridCNN(GridNetwork):
+    """A residual CNN over the physical spins, once per instance; 31 × values numbers a spin, pooled over spins per λ.
+
+    The gap at λ depends on H(λ) alone, so no recurrence over λ is needed.  width, blocks: channels and
+    residual blocks of two convolutions of kernel (3, 3).
+    """
+
+    def __init__(self, *, width=64, blocks=2, values=4, gauge=True, mirror=True):
+        super().__init__(gauge=gauge, mirror=mirror)
+        self.values, wide = values, len(AROUND) * width
+        self.embed = nn.Linear(2 * len(AROUND), width)
+        self.norms = nn.ModuleList([nn.LayerNorm(width) for _ in range(blocks + 1)])
+        self.first = nn.ModuleList([nn.Linear(wide, width) for _ in range(blocks)])
+        self.second = nn.ModuleList([nn.Linear(wide, width) for _ in range(blocks)])
+        self.spins = nn.Linear(width, POINTS * values)
+        self.sharpness = nn.Parameter(torch.ones(values))
+        self.weight = nn.Parameter(0.3 * torch.randn(POINTS, values))
+        self.bias = nn.Parameter(torch.zeros(POINTS))
+
+    def read(self, couplings, side):
+        x = torch.stack([couplings, torch.ones_like(couplings)], -1).reshape(-1, 2)
+        x = self.embed(spread(x, side, AROUND))
+        for norm, first, second in zip(self.norms, self.first, self.second, strict=False):
+            inner = nn.functional.silu(first(spread(norm(x), side, AROUND)))
+            x = x + 0.3 * second(spread(inner, side, AROUND))
+        found = self.spins(self.norms[-1](x)).view(*couplings.shape, POINTS, self.values)
+        beta = nn.functional.softplus(self.sharpness) + 0.1
+        pooled = torch.logsumexp(found * beta, 1) / beta  # a soft maximum over the spins
+        return (pooled * self.weight).sum(-1) + self.bias
+
+
+class ConvLSTM2D(GridNetwork):
+    """Per physical spin (λJ, 1) → filters 20-40-60-40-20, kernel (2, 2) → max over spins → 20 numbers per λ → g(λ).
+
+    The source gives no head: one linear 20 → 1 shared by all λ, as in the ConvLSTM for chains.
+    gauge, mirror: see :class:`GridNetwork`; both off is the source's network.
     """
 
     def __init__(self, *, filters=(20, 40, 60, 40, 20), gauge=True, mirror=True):
-        super().__init__()
-        self.gauge, self.mirror = gauge, mirror
+        super().__init__(gauge=gauge, mirror=mirror)
         widths = list(zip((2, *filters), filters, strict=False))
         k = len(TAPS)
         self.weight_x = nn.ParameterList([torch.randn(k * a, 4 * b) * (k * a) ** -0.5 for a, b in widths])
@@ -41,24 +100,13 @@ class ConvLSTM2D(CurveNetwork):
         self.bias = nn.ParameterList(forget)  # gates input, forget, output, candidate; forget starts open
         self.head = nn.Linear(filters[-1], 1)
 
-    def curve(self, grid):
-        grid = checked_grid(grid, self.mean)
-        if not self.mirror:
-            return self._read(grid)
-        if self.training:
-            every_other = (torch.arange(len(grid), device=grid.device) % 2 == 0)[:, None, None]
-            return self._read(torch.where(every_other, mirrored(grid), grid))
-        return (self._read(grid) + self._read(mirrored(grid))) / 2
-
-    def _read(self, grid):
-        grid = fix_grid_gauge(grid) if self.gauge else grid
-        batch, side, _ = grid.shape
-        i, j = torch.triu_indices(side, side)
-        couplings = grid[:, i, j].reshape(1, -1, 1)
-        ramp = torch.linspace(0, 1, POINTS, dtype=grid.dtype, device=grid.device)[:, None, None]
-        x = torch.cat([ramp * couplings, torch.ones_like(ramp * couplings)], -1)  # (31, B·n, 2)
+    def read(self, couplings, side):
+        batch, n = couplings.shape
+        ramp = torch.linspace(0, 1, POINTS, dtype=couplings.dtype, device=couplings.device)[:, None]
+        x = ramp * couplings.reshape(1, -1)
+        x = torch.stack([x, torch.ones_like(x)], -1)  # (31, B·n, 2)
         states = grid_recurrent(x, self.weight_x, self.weight_h, self.bias, side, self.training)
-        return self.head(states.view(POINTS, batch, len(i), -1).amax(2))[..., 0].t()
+        return self.head(states.view(POINTS, batch, n, -1).amax(2))[..., 0].t()
 
 
 def mirrored(grid):
@@ -85,24 +133,24 @@ def checked_grid(grid, like):
     return grid
 
 
-@lru_cache(maxsize=16)
-def neighbours(side):
-    """For each physical spin and tap the spin that is read, and the spin that reads it: (n, 4) each, n for none."""
+@lru_cache(maxsize=32)
+def neighbours(side, taps=TAPS):
+    """For each physical spin and tap the spin that is read, and the spin that reads it: (n, taps) each, n for none."""
     i, j = torch.triu_indices(side, side).tolist()
     n = len(i)
     place = {spot: k for k, spot in enumerate(zip(i, j, strict=True))}
-    read = [[place.get((a + da, b + db), n) for da, db in TAPS] for a, b in place]
-    readers = [[place.get((a - da, b - db), n) for da, db in TAPS] for a, b in place]
+    read = [[place.get((a + da, b + db), n) for da, db in taps] for a, b in place]
+    readers = [[place.get((a - da, b - db), n) for da, db in taps] for a, b in place]
     return torch.tensor(read), torch.tensor(readers)
 
 
-def spread(rows, side):
-    """Rows (…, B·n, C) → what each spin reads (…, B·n, 4C), zeros where there is no spin."""
-    read, _ = neighbours(side)
+def spread(rows, side, taps=TAPS):
+    """Rows (…, B·n, C) → what each spin reads (…, B·n, taps·C), zeros where there is no spin."""
+    read, _ = neighbours(side, taps)
     *lead, count, channels = rows.shape
     grids = rows.view(-1, len(read), channels)
     padded = torch.cat([grids, grids.new_zeros(len(grids), 1, channels)], 1)
-    return padded[:, read.to(rows.device)].view(*lead, count, len(TAPS) * channels)
+    return padded[:, read.to(rows.device)].view(*lead, count, len(taps) * channels)
 
 
 def collect(slopes, side):

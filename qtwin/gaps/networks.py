@@ -36,6 +36,7 @@ _ELSEWHERE = {  # networks of modules of their own
     "ClassicalNetwork": "graph",
     "CorrectedNetwork": "graph",
     "ConvLSTM2D": "_convlstm2d",
+    "GridCNN": "_convlstm2d",
 }
 FAMILIES = ("chain", "regular", "all_to_all", "lhz")
 POOLS = ("max", "logsumexp", "mean")
