@@ -131,6 +131,8 @@ class GapNetwork:
 
     def _refuse(self, groups):
         """ValueError for what cannot be read at all."""
+        if min(groups, default=2) < 2:
+            raise ValueError(f"{self.name} takes models of 2 spins or more, got {min(groups)}")
         if self.fixed and not set(groups) <= set(self.sizes):
             allowed, got = " or ".join(map(str, self.sizes)), min(set(groups) - set(self.sizes))
             raise ValueError(f"{self.name} takes models of {allowed} spins only, got {got}; see gaps.load for others")
