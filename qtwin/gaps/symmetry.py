@@ -20,6 +20,7 @@ def gauge(h, J, spins):
         raise ValueError(f"spins must be {tuple(h.shape)} or {tuple(h.shape[1:])}, got {tuple(spins.shape)}")
     if not ((spins == 1) | (spins == -1)).all():
         raise ValueError("spins must be +1 or -1; 0 and 1 are bits: take 1 - 2·bits")
+    spins = spins.astype(h.dtype) if isinstance(spins, np.ndarray) else spins.to(h)
     return spins * h, J * spins[..., :, None] * spins[..., None, :]
 
 
@@ -43,7 +44,7 @@ def permute(h, J, order):
     size = h.shape[1]
     if tuple(order.shape) not in (tuple(h.shape), (size,)):
         raise ValueError(f"order must be {tuple(h.shape)} or {(size,)}, got {tuple(order.shape)}")
-    if (np.sort(np.asarray(order), -1) != np.arange(size)).any():
+    if (np.sort(order.tolist(), -1) != np.arange(size)).any():
         raise ValueError(f"order must hold each of 0 … {size - 1} once in every row")
     return _reorder(h, J, order if order.ndim == 2 else order[None])
 
