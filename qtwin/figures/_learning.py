@@ -152,17 +152,23 @@ def _panel_axes(figure, k, count, name, x, limits):
     gap, tail = 0.04, "" if k == 0 else str(k + 1)
     width = (1 - gap * (count - 1)) / count
     domain = [k * (width + gap), k * (width + gap) + width]
-    yaxis = dict(type="log", range=list(np.log10(limits)), anchor=f"x{tail}")
+    values = _log_ticks(*limits)
+    yaxis = dict(type="log", range=list(np.log10(limits)), anchor=f"x{tail}", tickvals=values)
+    yaxis["ticktext"] = [number(v) if k == 0 else " " for v in values]
     if k == 0:
         yaxis["title_text"] = "MSE of log(1 + g)"
-    else:
-        decades = 10.0 ** np.arange(np.ceil(np.log10(limits[0])), np.log10(limits[1]))
-        yaxis |= dict(tickvals=decades.tolist(), ticktext=[" "] * decades.size)
     figure.update_layout({f"xaxis{tail}": dict(domain=domain, title_text=x, anchor=f"y{tail}", rangemode="tozero")})
     figure.update_layout({f"yaxis{tail}": yaxis})
     if name:
         look = dict(xref="paper", yref="paper", xanchor="left", yanchor="bottom", showarrow=False)
         figure.add_annotation(x=domain[0], y=1.01, text=f"<b>{name}</b>", font=dict(size=15, color=INK), **look)
+
+
+def _log_ticks(low, high):
+    """Decades between the limits, with 2 and 5 of each where they are few."""
+    steps = (1.0,) if high / low > 30 else (1.0, 2.0, 5.0)
+    decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)))
+    return [round(float(d * s), 12) for d in decades for s in steps if low <= d * s <= high]
 
 
 def _room_above(figure, pixels):

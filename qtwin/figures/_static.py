@@ -163,6 +163,7 @@ def _ticks(axes, axis, spec, letter):
     if spec.get("tickvals") is not None:
         values = list(spec["tickvals"])
         axis.set_ticks(values, [str(t) for t in spec.get("ticktext") or [_tick(v) for v in values]])
+        axis.set_minor_formatter(FuncFormatter(lambda v, _: ""))
     elif spec.get("type") == "log":
         low, high = getattr(axes, f"get_{letter}lim")()
         many = np.log10(high / low) > 1.5
