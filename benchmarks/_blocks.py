@@ -17,7 +17,6 @@ import numpy as np
 
 X, Z = np.array([[0.0, 1.0], [1.0, 0.0]]), np.array([1.0, -1.0])  # σx, diagonal of σz
 LEVELS, BOND, CUTOFF = 4, 28, 1e-14  # targets, largest bond dimension, smallest weight kept
-CONVERGED = 1e-8  # of E0 and E1 between sweeps; the error is far smaller, as convergence is quadratic
 
 
 @dataclass
@@ -25,7 +24,8 @@ class Chain:
     """One chain at one s with the bases of its blocks.
 
     left[i], right[i]: isometries (2χ, χ') that add spin i to the block left or right of it, or None;
-    pass those of a neighbouring s to start warm.  After ``solve``: levels (k,), truncation (largest
+    pass those of a neighbouring s to start warm.  tolerance: of E0 and E1 between two sweeps; the error of a
+    converged run is far smaller, that of a truncated one is not.  After ``solve``: levels (k,), truncation (largest
     discarded weight), bond (largest bond dimension), states (k, 2, …) at the first bond.
     """
 
@@ -35,6 +35,7 @@ class Chain:
     right: list = None
     bond_limit: int = BOND
     cutoff: float = CUTOFF
+    tolerance: float = 1e-8
     levels: np.ndarray = None
     truncation: float = 0.0
     bond: int = 1
@@ -46,7 +47,7 @@ class Chain:
         empty = np.zeros((1, 1)), np.zeros((1, 1))
         self.below, self.above = [empty] * (n + 1), [empty] * (n + 1)  # (H, σz of its last spin) of spins < i, ≥ i
 
-    def solve(self, sweeps=10):
+    def solve(self, sweeps=20):
         """Sweep until E0 and E1 stand still → levels (k,), rising.  RuntimeError if they do not."""
         for i in range(self.model.n - 1, 1, -1):
             block, z = self._with_left(i)
@@ -55,9 +56,9 @@ class Chain:
             self.above[i] = _project(self.right[i], block, z)
         for _ in range(sweeps):
             before, self.levels = self.levels, self._sweep()
-            if before is not None and np.abs(self.levels - before)[:2].max() < CONVERGED:
+            if before is not None and np.abs(self.levels - before)[:2].max() < self.tolerance:
                 return self.levels
-        raise RuntimeError(f"no convergence in {sweeps} sweeps at s={self.s:.4f}; raise sweeps or bond_limit")
+        raise RuntimeError(f"no convergence in {sweeps} sweeps at s={self.s:.4f}; raise bond_limit or tolerance")
 
     def tensors(self, level):
         """The state of a level as a matrix product: arrays (spin, left, right), not normalised bond by bond."""

@@ -51,12 +51,12 @@ def ends(model):
     return np.array([np.array([0, 2, 2, 2]) - model.n, sorted(best[1] + best[-1])[:4]])
 
 
-def levels(model, s, *, bond=BOND, warm=True):
+def levels(model, s, *, bond=BOND, warm=True, tolerance=1e-8):
     """Four lowest levels on the grid s strictly inside (0, 1) → (S, 4) and the solved chains."""
     chains, before = [], None
     for point in s:
         bases = (before.left, before.right) if warm and before else (None, None)
-        before = Chain(model, float(point), *bases, bond_limit=bond)
+        before = Chain(model, float(point), *bases, bond_limit=bond, tolerance=tolerance)
         before.solve()
         chains.append(before)
     return np.array([chain.levels for chain in chains]), chains
@@ -153,7 +153,7 @@ def instance(M, i):
     started = time.process_time()
     model = instances.chain(M, rng=seed_of(M, i))
     found, chains = levels(model, LAMBDAS[1:-1])
-    second, _ = levels(model, LAMBDAS[1:-1], bond=BOND // 2, warm=False)
+    second, _ = levels(model, LAMBDAS[1:-1], bond=BOND // 2, warm=False, tolerance=1e-5)
     first, last = ends(model)
     E = np.vstack([first, found, last])
     gap = E[:, 1] - E[:, 0]
