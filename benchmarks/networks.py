@@ -131,7 +131,7 @@ def shipped_names():
 
 def show(rows, thirds=False):
     """Print the table, and below it what was to be reached."""
-    head = f"{'network':22}{'M':>3}{'n':>6}  {'MSE':8}{'[95 %]':20}{'R²':8}{'[95 %]':18}{'seeds':16}{'rel':7}[95 %]"
+    head = f"{'network':22}{'M':>3}{'n':>6}  {'MSE':8}{'[95 %]':20}{'R²':8}{'[95 %]':20}{'seeds':16}{'rel':7}[95 %]"
     print(head + ("          R² by third of λ" if thirds else ""))
     last = None
     for row in rows:
@@ -140,7 +140,7 @@ def show(rows, thirds=False):
         last = row["name"]
         mark = " " if row["trained"] else "*"
         line = f"{row['name']:21}{mark}{row['M']:>3}{row['n']:>6}  {row['mse']:<8.1e}"
-        line += f"{_interval(row, 'mse', '.1e'):20}{row['r2']:<8.4f}{_interval(row, 'r2', '.3f'):18}"
+        line += f"{_interval(row, 'mse', '.1e'):20}{row['r2']:<8.4f}{_interval(row, 'r2', '.4f'):20}"
         line += f"{_span(row['r2_seeds']):16}{row['minimum']:<7.3f}{_interval(row, 'minimum', '.3f')}"
         if thirds:
             line += "  " + " ".join(f"{x:7.3f}" for x in row["r2_thirds"])
