@@ -161,11 +161,13 @@ def test_levels_may_be_handed_over_and_rows_stand_alone(name):
 
 @pytest.mark.parametrize("M", [1, 2, 3])
 def test_few_spins(M):
-    """The projection on classical states then holds the whole space."""
+    """The nine classical states then are the whole space."""
     h, J = instances(M, 3)
     for name in ALL:
         assert np.isfinite(getattr(curves, name)(h, J)).all()
-    assert np.allclose(curves.projected_classical(h, J), exact(h, J, LAMBDAS), atol=1e-7)
+    wanted = exact(h, J, LAMBDAS)
+    assert np.allclose(curves.projected_classical(h, J), wanted, atol=1e-7)
+    assert np.allclose(curves.perturbation_end(h, J), wanted, atol=1e-9)
     assert len(curves.rpa(h[:0], J[:0])) == 0
 
 
