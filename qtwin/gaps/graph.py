@@ -57,7 +57,7 @@ class GraphNetwork(CurveNetwork):
 class ClassicalNetwork(CurveNetwork):
     """:class:`GraphNetwork` that also reads which spins the 8 lowest classical excitations flip, and their energies."""
 
-    def __init__(self, *, width=64, layers=4, triangles=32, values=4):
+    def __init__(self, *, width=64, layers=4, triangles=0, values=4):
         super().__init__()
         self.messages = Messages(_NODE + 2 * STATES, _EDGE + 2, width, layers, triangles, shared=_GLOBAL)
         self.readout = Readout(width, values)
