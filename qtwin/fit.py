@@ -28,6 +28,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ._memory import freed_memory_kept
 from ._team import Team, processes
 from ._training import OPTIMISERS, Training
 
@@ -151,7 +152,7 @@ def fit(
             run.resume(checkpoint)
         team.begin(network, run.done)
         bars = _bar(plan.steps, run.done, progress and team.rank == 0)
-        with bars as bar, _ctrl_c() as pressed, _fast_products():
+        with bars as bar, _ctrl_c() as pressed, _fast_products(), freed_memory_kept():
             while run.done < plan.steps:
                 if team.any(pressed.is_set() or _asked(stop), device):
                     break
