@@ -93,7 +93,7 @@ _ALL_RECIPES = (
     _source("lstm-all", "all_to_all", (8,), "LSTM", 5_000),
     Recipe("convlstm-chain", "chain", CHAIN, "ConvLSTM", "couplings", 2_500, {"gauge": True}, lr=4e-3, augment="r"),
     Recipe("convlstm-chain-paper", "chain", CHAIN, "ConvLSTM", "couplings", 15_000, {"gauge": False}),
-    Recipe("curve-chain", "chain", CHAIN, "CurveCNN", "couplings", 18_000, augment="r"),
+    Recipe("curve-chain", "chain", CHAIN, "CurveCNN", "couplings", 7_000, augment="r"),
     Recipe("graph-all", "all_to_all", ALL, "GraphNetwork", "couplings", 9_000, {"gauge": True}),
     Recipe("graph-all-gs", "all_to_all", ALL, "GraphNetwork", "ground_gauge", 2_800, {"gauge": False}),
     Recipe("graph-regular", "regular", REGULAR, "GraphNetwork", "couplings", 2_800, {"gauge": True}),
