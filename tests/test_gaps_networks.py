@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from qtwin.gaps import _convlstm, networks, symmetry
+from qtwin.gaps import _convlstm, _residual, networks, symmetry
 from qtwin.gaps._convlstm import recurrent, unfold
 
 FILTERS = (6, 10, 7)
@@ -255,6 +255,23 @@ def test_pooling_over_sites(name):
 def test_unfold_puts_the_neighbours_of_a_chain_side_by_side():
     x = torch.tensor([[1.0], [2.0], [3.0], [4.0]])  # two chains of two
     assert unfold(x, 2).tolist() == [[0, 1, 2], [1, 2, 0], [0, 3, 4], [3, 4, 0]]
+
+
+def test_after_warm_nothing_is_compiled_in_training_or_prediction():
+    kernels = [_convlstm._cell, _convlstm._cell_back]
+    kernels += [
+        getattr(_residual, f"_{name}") for name in ("norm", "silu", "join", "join_back", "silu_back", "norm_back")
+    ]
+    networks.warm()
+    known = [len(kernel.signatures) for kernel in kernels]
+    assert min(known) > 0
+    for name in NETWORKS:
+        net, data = network(name), chains(size=5)
+        for _ in range(2):
+            net(**data).sum().backward()
+        with torch.no_grad():
+            net.eval()(**data)
+    assert [len(kernel.signatures) for kernel in kernels] == known
 
 
 def spoilt(key, value):
