@@ -122,16 +122,20 @@ class _KillsOneWorker:
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 @pytest.mark.filterwarnings("ignore::Warning")  # Dask's own, while a worker dies
-def test_dask_with_a_worker_killed_half_way(tmp_path):
+def test_dask_with_a_worker_killed_half_way(tmp_path, capsys):
     distributed = pytest.importorskip("distributed")
-    wanted = dataset("all_to_all", [4, 6], {4: 2048, 6: 2048}, seed=8, s=S)
+    wanted = dataset("all_to_all", [4, 6], {4: 1024, 6: 1024}, seed=8, s=S)
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, "local_directory": tmp_path}
     with distributed.LocalCluster(**options, silence_logs=50) as cluster, distributed.Client(cluster) as client:
-        executor = _KillsOneWorker(client, after=4)
-        made = dataset("all_to_all", [4, 6], {4: 2048, 6: 2048}, seed=8, s=S, executor=executor, path=tmp_path / "d")
-        assert executor.killed_at == 4 and executor.victim not in client.run(os.getpid).values()
+        executor = _KillsOneWorker(client, after=3)
+        made = dataset("all_to_all", [4, 6], {4: 1024, 6: 1024}, seed=8, s=S, executor=executor, path=tmp_path / "d")
+        assert executor.killed_at == 3 and executor.victim not in client.run(os.getpid).values()
+        words = f"dataset chain --sizes 3-4 --per-size 9 --dask {cluster.scheduler_address} --out {tmp_path / 'c'}"
+        assert command.main(words.split()) == 0
+        said = capsys.readouterr().out
+    assert dataset("chain", [3, 4], 9, seed=0).sha256 in said
     assert made.sha256 == wanted.sha256
-    assert dataset("all_to_all", [4, 6], {4: 2048, 6: 2048}, seed=8, s=S, path=tmp_path / "d").sha256 == wanted.sha256
+    assert dataset("all_to_all", [4, 6], {4: 1024, 6: 1024}, seed=8, s=S, path=tmp_path / "d").sha256 == wanted.sha256
 
 
 def _run_to_be_killed(path):

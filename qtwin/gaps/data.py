@@ -5,7 +5,8 @@ An instance has couplings J and fields h independent and uniform in [-1, 1] (sou
 instances of the same seed, with the gap of their LHZ problem (:mod:`qtwin.lhz`).  Instances come in blocks; the
 random stream of a block is keyed by (seed, split, family, M, block), and a curve is computed with
 the same neighbours whatever is asked for.  So the numbers do not depend on the executor or on how
-many workers it has, a longer data set begins with the shorter one, and the splits share nothing.
+many workers it has (on processors of one kind: another may differ in the last bits), a longer data set
+begins with the shorter one, and the splits share nothing.
 
 Cost: that of :func:`qtwin.gap_curves`, about 0.3 ms a curve at M = 5, 5 ms at M = 9, 8 s at M = 20.
 """
