@@ -27,7 +27,7 @@ TRAINING, JUDGED = 5_000, 1_000  # instances of each size
 NETWORKS = {  # name: (class, options, steps, learning rate)
     "FCNN": ("FCNN", {"depth": 3, "width": 500}, 800, 1e-3),
     "FCNN, h ≥ 0": ("FCNN", {"depth": 3, "width": 500, "gauge": True}, 800, 1e-3),
-    "LSTM": ("LSTM", {}, 800, 3e-3),
+    "LSTM": ("LSTM", {}, 400, 3e-3),
 }
 
 

@@ -263,8 +263,8 @@ class LHZExplorer(w.VBox):
             "state": "".join("↑" if s > 0 else "↓" for s in self.state),
             "broken": f"{broken} of {len(self.problem.constraints)}",
             "above the lowest codeword": number(energy, 2),
-            "needed C, ground state": number(self._needed[0], 2),
-            "needed C, all codewords": number(self._needed[1], 2),
+            "needed C, ground state": number(self._needed[0]),
+            "needed C, all codewords": number(self._needed[1]),
         }
         rows = (cells, ["---"] * len(cells), map(str, cells.values()))
         table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
