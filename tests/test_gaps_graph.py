@@ -71,6 +71,14 @@ def test_one_size_after_another_and_rows_alone(channels):
             assert torch.allclose(one, whole[1:2], atol=1e-5)
 
 
+def test_float64():
+    rows = tensors("GraphNetwork", *instances(4, 3))
+    net = network("GraphNetwork").eval()
+    with torch.no_grad():
+        single = net(**rows)
+        assert torch.allclose(net.double()(**rows), single.double(), atol=1e-5)
+
+
 @pytest.mark.parametrize("M", [2, 3, 6])
 def test_triangles_against_plain_sums(M):
     rng = np.random.default_rng(0)

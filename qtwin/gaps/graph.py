@@ -174,7 +174,7 @@ class Round(nn.Module):
         normal = self.norm(x)
         u = pairs.both(self.sender(normal)) + self.edge(e)
         if self.sides is not None:
-            u = u + self.closed(triangles(self.sides(e).float(), pairs.size))
+            u = u + self.closed(triangles(self.sides(e).float(), pairs.size).to(self.closed.weight.dtype))
         u = F.silu(u)
         crowd = self.crowd(torch.cat([normal.mean(1), normal.amax(1)], -1))
         received = pairs.gather(u) / pairs.size**0.5
@@ -196,7 +196,7 @@ class Readout(nn.Module):
         self.weight = nn.Parameter(0.2 * torch.randn(POINTS, values))
 
     def forward(self, x, e):
-        x, e = self.norm(x.float()), e.float()
+        x, e = self.norm(x.to(self.weight)), e.to(self.weight)
         pooled = self.pooled(torch.cat([x.mean(1), x.amax(1), e.mean(1)], -1))
         spins = self.spins(x).view(*x.shape[:2], POINTS, self.values)
         return pooled + (spins.amax(1) * self.weight).sum(-1)
