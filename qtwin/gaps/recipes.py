@@ -23,7 +23,7 @@ PRESETS = ("fast", "full", "paper")
 SOURCE_CURVES = 90_000  # per size for FCNN and LSTM, in all for the ConvLSTM
 CHAIN = dict.fromkeys(range(3, 9), 13_000) | {9: 12_000}  # 90,000 in all, as the source
 ALL = {3: 2_000, 4: 5_000, 5: 10_000, 6: 20_000, 7: 30_000, 8: 90_000}
-CORRECTED = dict.fromkeys(range(5, 9), 10_000)
+CORRECTED = {5: 10_000, 6: 10_000, 7: 20_000, 8: 60_000}
 REGULAR = {4: 5_000, 6: 20_000, 8: 60_000}
 LHZ = {3: 8_000, 4: 12_000, 5: 240}
 VALIDATION = 300  # instances a size while training
@@ -98,7 +98,7 @@ _ALL_RECIPES = (
     Recipe("graph-all-gs", "all_to_all", ALL, "GraphNetwork", "ground_gauge", 2_800, {"gauge": False}),
     Recipe("graph-regular", "regular", REGULAR, "GraphNetwork", "couplings", 2_800, {"gauge": True}),
     Recipe("classical-all", "all_to_all", ALL, "ClassicalNetwork", "classical", 4_500, **_CLASSICAL),
-    Recipe("corrected-all", "all_to_all", CORRECTED, "CorrectedNetwork", "corrected", 6_000, **_CLASSICAL),
+    Recipe("corrected-all", "all_to_all", CORRECTED, "CorrectedNetwork", "corrected", 12_000, **_CLASSICAL),
     Recipe("convlstm-lhz", "lhz", LHZ, "ConvLSTM2D", "lhz", 700, {"gauge": True}, lr=4e-3, batch=64, augment="e"),
 )
 RECIPES = {recipe.name: recipe for recipe in _ALL_RECIPES}
