@@ -7,7 +7,7 @@ from ..figures._base import COLOURS, new_figure, style
 from ..gaps import LAMBDAS
 from ._controls import Panel
 
-POINTS = 200  # of a learning curve, at most
+POINTS = 60  # of a learning curve, at most: more would be noise
 LOWEST, HIGHEST = 0.002, 6.0  # relative error on the page
 ERROR = "error (mean curve = 1)"
 TICKS = [0.01, 0.03, 0.1, 0.3, 1, 3]
@@ -104,7 +104,7 @@ def _line(name, look, hover, **data):
 
 def _with_legend(panel):
     """A legend above the axes, two names in a row."""
-    place = dict(orientation="h", x=0, y=1.01, xanchor="left", yanchor="bottom", font=dict(size=13))
-    panel.figure.update_layout(showlegend=True, margin_t=58, legend=place | dict(bgcolor="rgba(0,0,0,0)"))
-    panel.figure.update_layout(legend=dict(itemclick=False, itemdoubleclick=False, traceorder="reversed"))
+    place = dict(orientation="h", x=-0.24, y=1.02, xanchor="left", yanchor="bottom", font_size=12.5)
+    look = dict(bgcolor="rgba(0,0,0,0)", itemclick=False, itemdoubleclick=False, traceorder="reversed")
+    panel.figure.update_layout(showlegend=True, margin_t=56, legend=place | look | dict(entrywidth=90))
     return panel
