@@ -4,8 +4,8 @@
     python -m benchmarks.dmrg pack --out FOLDER    write the table chains-dmrg that is shipped
     python -m benchmarks.dmrg compare              networks against the shipped curves, by size and place
 
-Instances: ``instances.chain(M, rng=100·M + i)``, i = 0 … 9, H(λ) with the linear functions, 31 λ; also at
-M = 12 and 20, where all ten and the first five are compared with ``qtwin.spectrum``.  The four lowest levels
+Instances: ``instances.chain(M, rng=100·M + i)``, i = 0 … 9, H(λ) with the linear functions, 31 λ; also five at
+M = 12 and three at 20, which are compared with ``qtwin.spectrum``.  The four lowest levels
 come from multi-target DMRG (``_blocks``) with bond dimension 28, warm-started along λ.  The error bar of a
 gap is its difference to a second run: bond dimension 14 and a cold start at every λ.  TeNPy's DMRG, which
 shares no code with it, then runs from these states at three λ, the smallest gap among them: for E0, and for
@@ -27,8 +27,8 @@ from qtwin import AnnealingFunctions, instances, shipped, spectrum
 
 from ._blocks import BOND, CUTOFF, Chain
 
-SIZES, COUNT = (12, 20, 32, 48, 64), 10
-EXACT = {12: 10, 20: 5}  # instances compared with the exact curve
+COUNTS = {12: 5, 20: 3, 32: 10, 48: 10, 64: 10}  # instances by size
+LARGEST_EXACT = 20  # up to here the exact curve is computed too
 LAMBDAS = np.linspace(0, 1, 31)
 CHECKED = (12, 24)  # and at the smallest gap: where TeNPy is run
 COMMAND = "python -m benchmarks.dmrg run --out FOLDER && python -m benchmarks.dmrg pack --out FOLDER"
@@ -170,7 +170,7 @@ def instance(M, i):
         "minimum": [float(x) for x in minimum(model, chains, gap)],
         "places": places,
         "tenpy": [quiet(tenpy_levels, chains[p - 1]).tolist() for p in places],
-        "exact": exact_difference(model, gap) if i < EXACT.get(M, 0) else None,
+        "exact": exact_difference(model, gap) if M <= LARGEST_EXACT else None,
         "seconds": seconds,
         "seconds_all": time.process_time() - started,
     }
@@ -190,12 +190,12 @@ def quiet(function, *args):
         return function(*args)
 
 
-def run(folder, sizes=SIZES):
+def run(folder, sizes=tuple(COUNTS)):
     """Every instance that has no file yet."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for M in sizes:
-        for i in range(COUNT):
+        for i in range(COUNTS[M]):
             path = folder / f"{M}-{i}.json"
             if path.exists():
                 continue
@@ -221,7 +221,7 @@ def summary(record):
 
 def pack(folder):
     """The table that is shipped, from all files → its path."""
-    records = [json.loads((Path(folder) / f"{M}-{i}.json").read_text()) for M in SIZES for i in range(COUNT)]
+    records = [json.loads((Path(folder) / f"{M}-{i}.json").read_text()) for M in COUNTS for i in range(COUNTS[M])]
     E = np.array([record["E"] for record in records])
     tenpy = np.array([record["tenpy"] for record in records])
     places = np.array([record["places"] for record in records])
@@ -281,12 +281,13 @@ def compare(names=NETWORKS):
         f"{np.abs(table['tenpy_gap_difference']).max():.0e} (its σ0 + σ1 ≤ {sigma:.0e}); "
         f"largest discarded weight {table['truncation'].max():.0e}, bond dimension ≤ {table['bond'].max()}"
     )
-    exact = [f"M={M} {np.nanmax(table['exact_difference'][table['M'] == M]):.0e}" for M in EXACT]
+    known = [M for M in COUNTS if M <= LARGEST_EXACT]
+    exact = [f"M={M} {np.nanmax(table['exact_difference'][table['M'] == M]):.0e}" for M in known]
     print(f"DMRG against exact diagonalisation, largest difference of a gap: {', '.join(exact)}")
     print(f"{'network':16s} {'M':>3s} {'MSE':>8s} {'R²':>7s}   MSE by third of λ        smallest gap: rel. error")
     for name in names:
         network = gaps.load(name)
-        for M in SIZES:
+        for M in COUNTS:
             rows = table["M"] == M
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", gaps.OutsideTraining)
@@ -313,7 +314,7 @@ def main():
     if options.part in ("run", "pack") and not options.out:
         parser.error(f"{options.part} needs --out FOLDER")
     if options.part == "run":
-        run(options.out, options.sizes or SIZES)
+        run(options.out, options.sizes or tuple(COUNTS))
     elif options.part == "pack":
         print(f"wrote {pack(options.out).name}")
     else:
