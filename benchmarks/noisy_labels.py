@@ -11,8 +11,8 @@ fits g by maximum likelihood and prints the constant that comes out.
 
 A small CurveCNN learns chains of 6 spins from 4,000 curves with this noise on every label, g → |g + σ_g·normal|,
 and is tested on 1,000 exact ones.  Below some 50 shots a single fringe no longer fixes g (``fringe``): there the
-formula is what several fringes together would give.  Fewer than 31 λ: labels at even λ, a cubic spline between them; or each
-instance measured at its own random λ and only these in the loss.
+formula is what several fringes together would give.  Fewer than 31 λ: labels at even λ, a cubic spline
+between them; or each instance measured at its own random λ and only these in the loss.
 """
 
 import argparse
