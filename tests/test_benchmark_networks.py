@@ -41,7 +41,7 @@ def test_seeds_are_padded(gap):
 class _Reads:
     """A network that answers with the curves it was given, off by 1 % for its second seed."""
 
-    fixed, sizes = False, (3,)
+    fixed, sizes, seeds = False, (3,), (0, 1)
 
     def __init__(self, curves):
         self.gap = {M: part.gap for M, part in curves.items()}
