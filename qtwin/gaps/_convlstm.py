@@ -18,6 +18,7 @@ from functools import cache
 import numpy as np
 import torch
 from numba.extending import overload
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from .._jit import kernel
@@ -95,6 +96,7 @@ class _Stack(torch.autograd.Function):
         return last
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, grad):
         layers, sites, kind = ctx.layers, ctx.sites, ctx.kind
         saved = ctx.saved_tensors

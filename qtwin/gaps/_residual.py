@@ -9,6 +9,7 @@ the next product at once, in bfloat16 with ``low`` (the sums and x itself stay f
 
 import numpy as np
 import torch
+from torch.autograd.function import once_differentiable
 
 from .._jit import kernel
 from ._convlstm import _array, _load, _store, _tanh
@@ -37,6 +38,7 @@ class Residual(torch.autograd.Function):
         return out
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, slope):
         x, gain, first_bias, second_bias, scale, normed, inner, spread, before, after, w1, w2 = ctx.saved_tensors
         slope, sites = slope.contiguous(), ctx.sites

@@ -127,7 +127,7 @@ class ConvLSTM(CurveNetwork):
 class CurveCNN(CurveNetwork):
     """A residual CNN over the sites of a chain, once per instance; 31 × values numbers a site, pooled over sites per λ.
 
-    g(λ) depends on H(λ) alone, so no recurrence over λ is needed, and the cost is a thirteenth of the
+    g(λ) depends on H(λ) alone, so no recurrence over λ is needed; a training step costs a ninth of the
     ConvLSTM's.  width, blocks: channels and residual blocks (two convolutions of kernel 3 each, so a
     site sees 2·blocks + 1 neighbours on either side).  pool: logsumexp extrapolates best to longer chains.
     """
