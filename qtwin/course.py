@@ -12,6 +12,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from ._doctor import BROWSER_HELP, doctor, find_browser
@@ -159,3 +160,27 @@ def warm():
     spectrum(models[11], functions, s, levels=3, states=True)
     lowest_levels(models[8], 2)
     annealers.EmulatedAnnealer(seed=0).sample(models[3].to_bqm())
+    _warm_networks()
+
+
+def _warm_networks():
+    """The kernels of the gap networks and of what they read."""
+    import numpy as np
+
+    from .gaps import curves, inputs
+
+    h, J = np.full((2, 3), 0.5), np.ones((2, 3, 3)) - np.eye(3)
+    inputs.corrected(h, J)
+    curves.projected_classical(h, J)
+    if find_spec("torch") is None:
+        return
+    import torch
+
+    from .gaps import networks
+
+    networks.warm()
+    for network, make in ((networks.GraphNetwork, inputs.couplings), (networks.ConvLSTM2D, inputs.lhz)):
+        data = {name: torch.from_numpy(values) for name, values in make(h, J).items()}
+        network()(**data).sum().backward()
+        with torch.no_grad():
+            network().eval()(**data)

@@ -164,6 +164,10 @@ for n in (2, 5, 6, 9, 12):
     qtwin.classical.lowest_levels(model, 3)
 sampler = qtwin.annealers.EmulatedAnnealer(seed=1)
 sampler.sample(qtwin.instances.chain(5, rng=1).to_bqm(), num_reads=10, annealing_time=5)
+for name, family in (("curve-chain", "chain"), ("convlstm-chain", "chain"), ("corrected-all", "all_to_all")):
+    qtwin.gaps.load(name).predict([getattr(qtwin.instances, family)(5, rng=0)])
+for name in ("graph-all", "convlstm-lhz"):
+    qtwin.gaps.load(name).predict([qtwin.instances.all_to_all(4, rng=0)])
 modules = [vars(module) for name, module in list(sys.modules.items()) if name.startswith("qtwin")]
 kernels = {k for names in modules for k in names.values() if isinstance(k, Dispatcher)}
 print(len(kernels), *(k.py_func.__qualname__ for k in kernels if k.stats.cache_misses))
