@@ -7,19 +7,13 @@ from dataclasses import replace
 import ipywidgets as w
 from traitlets import Bool, Enum, Int, TraitError, Unicode, link, observe, validate
 
-from ..figures._base import number
 from . import _learning_panels as panels
 from ._controls import Control, Page, menu, pills, sentence, slider
-from ._lab_run import NEW, SHOWN, Run, Settings, first_results
+from ._lab_run import SHOWN, Run, Settings, first_results
+from ._learning_words import NAMES, NETWORKS, caption, live_sentence, percent, progress, signed, told, what
 
 FAMILIES = {"Chain": "chain", "3-regular": "regular", "All-to-all": "all_to_all"}
 FAMILY_TIPS = ["each spin coupled to the next one", "each spin coupled to three others", "all spins coupled"]
-NETWORKS = {
-    "FCNN: all numbers at once": "fcnn",
-    "LSTM: a sequence over s": "lstm",
-    "CurveCNN: along the chain": "curve",
-    "Graph network: spins and pairs": "graph",
-}
 SYMMETRIES = {  # what the network is told: its label, its tooltip
     "raw": ("None", "the numbers as they are"),
     "gauge": ("Spin flips", "every field made positive: 2^M copies of a problem become one"),
@@ -249,13 +243,13 @@ class LearningLab(w.VBox):
             "symmetries": SYMMETRIES[result.settings.symmetry][0],
             "curves": f"{result.settings.curves:,}",
             "steps": f"{int(result.marks[0, -1]):,}",
-            "R²": _signed(result.r2),
-            "smallest gap off by": _percent(result.missed),
+            "R²": signed(result.r2),
+            "smallest gap off by": percent(result.missed),
         }
         rows = (cells, ["---"] * len(cells), map(str, cells.values()))
         table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
         words = f"{told(result)}\n\n{table}"
-        title = f"{what(result.settings)}: R² {_signed(result.r2)} on new ones"
+        title = f"{what(result.settings)}: R² {signed(result.r2)} on new ones"
         return panels.static_twin(self._error_panel, self._gap_panel, words, title)
 
     def __repr__(self):
@@ -268,8 +262,6 @@ TITLE = (
     '<div class="qtwin-title">Learning lab</div>'
     '<div class="qtwin-lead">Choose problems and a network, press Train, watch what it learns and what not.</div>'
 )
-NAMES = {name: label.split(":")[0] for label, name in NETWORKS.items()}
-PLURALS = {"chain": "chains", "regular": "3-regular graphs", "all_to_all": "all-to-all problems"}
 
 
 def symmetries(network, family):
@@ -277,85 +269,6 @@ def symmetries(network, family):
     if network == "graph":
         return ["order", "all", "ground"]
     return ["raw", "gauge"] if network == "lstm" and family != "chain" else ["raw", "gauge", "all"]
-
-
-def what(settings):
-    """'FCNN, all symmetries, 3,000 chains of 6 spins'."""
-    words = {"raw": "no symmetry", "gauge": "spin flips", "order": "order", "all": "all symmetries"}
-    told = words.get(settings.symmetry, "from the ground state")
-    return f"{NAMES[settings.network]}, {told}, {settings.curves:,} {PLURALS[settings.family]} of {settings.spins}"
-
-
-def caption(result, before):
-    """What the figures show, in one line."""
-    grey = f" · grey: {what(before.settings)}" if before is not None else ""
-    return f'<div class="qtwin-small qtwin-caption">{what(result.settings)}{grey}</div>'
-
-
-def progress(news, running):
-    """A thin bar with its words: curves made, or steps done."""
-    if news is None:
-        return _bar(0, "")
-    share = news.done / max(1, news.total)
-    unit = {"data": "curve", "preparing": "step"}.get(news.phase, "step")
-    text = f"{unit} {news.done:,} of {news.total:,}"
-    if news.seconds:
-        text += f" · {news.seconds:.0f} s"
-        if running and news.phase == "training":
-            text += f", about {news.seconds * (1 / share - 1):.0f} s left"
-    return _bar(share, text)
-
-
-def _bar(share, text):
-    percent = round(100 * share)
-    return (
-        f'<div class="qtwin-progress" role="progressbar" aria-label="progress" aria-valuemin="0" aria-valuemax="100" '
-        f'aria-valuenow="{percent}"><div style="width:{percent}%"></div></div>'
-        f'<div class="qtwin-small">{text or "&nbsp;"}</div>'
-    )
-
-
-def live_sentence(result, news, settings, running):
-    """One to three plain sentences: what the run is doing, what it has learned."""
-    if running and news.phase == "data":
-        return f"Computing the exact curves it learns from, {news.total:,} of them: {news.done:,} done."
-    if running and news.phase == "preparing":
-        return "Preparing the network; the first one of a session takes some seconds."
-    if news is not None and news.phase == "failed":
-        return f"The training broke off. {news.words}"
-    if news is not None and news.phase == "stopped" and news.marks is None:
-        return "Stopped before it had learned anything; what is shown is the run before."
-    if running:
-        return f"Step {news.done:,} of {news.total:,}. {told(result)}"
-    head = f"Stopped after {int(result.marks[0, -1]):,} steps. " if result.phase == "stopped" else ""
-    tail = " The settings have changed: press Train." if settings != result.settings else ""
-    return f"{head}{told(result)}{tail}"
-
-
-def told(result):
-    """What a result says about learning: R² on new instances, the smallest gap, training against new."""
-    known, new = result.marks[1:, -1]
-    where = f"on {NEW} new {PLURALS[result.settings.family]} of {result.settings.spins} spins"
-    if result.r2 <= 0.02:
-        words = f"No better than the mean curve {where} (R² {_signed(result.r2)})"
-    else:
-        words = f"It explains {_percent(result.r2)} of what the mean curve misses {where} (R² {_signed(result.r2)})"
-    words += f"; the smallest gap is off by {_percent(result.missed)} in the median."
-    if new > 3 * known and new > 0.02:
-        words += (
-            f" On the curves it was trained on its error is {number(new / known, 2)} times smaller: learned by heart."
-        )
-    return words
-
-
-def _percent(share):
-    digits = 0 if share < 0.985 else 1
-    return f"{100 * share:.{digits}f} %"
-
-
-def _signed(r2):
-    """R² with two digits, or as many as tell it from 1."""
-    return number(r2, 2).replace("-", "−") if r2 < 0.99 else f"{r2:.4f}"
 
 
 def _label(options, value):

@@ -58,7 +58,7 @@ def draw_gap(panel, result, k):
     true, predicted, mean = result.gaps[:, k]
     for line, curve in zip(panel.figure.data, (mean, true, predicted), strict=True):
         line.x, line.y = LAMBDAS.tolist(), curve.tolist()
-    widest = max(WIDEST, float(result.gaps[[0, 2]].max()))
+    widest = max(WIDEST, float(result.gaps[0].max()))
     panel.fix(-0.03 * widest, 1.06 * widest, "gap g(s)")
     panel.show()
 
