@@ -209,13 +209,12 @@ def _jacobi(B, V, m, co, si):
 
 
 @kernel(fastmath=_FAST)
-def _ritz_values(S, A, Q, m, k, L, f, B, V, C, theta, residual, error, co, si):
-    """The k lowest Ritz pairs of every lane: theta, residual (k, W), coefficients C (k, m, W).
+def _ritz_values(Q, m, k, L, f, B, V, C, theta, residual, error):
+    """The k lowest Ritz pairs of every lane, after _reduce and _jacobi: theta, residual (k, W), C (k, m, W).
 
-    error (W): estimate for the two lowest, the residual or residual²/gap of a cluster that holds them.
+    C: coefficients in the given vectors.  error (W): estimate for the two lowest, the residual or
+    residual²/gap of a cluster that holds them.
     """
-    _reduce(S, A, m, L, f, B)
-    _jacobi(B, V, m, co, si)
     for c in range(m):  # coefficients in the given vectors: f L⁻ᵀ V
         for i in range(m - 1, -1, -1):
             for j in range(i + 1, m):
@@ -324,8 +323,10 @@ class _Group:
         """Rayleigh-Ritz in the span of X[:m]; the k lowest go to X[:k]."""
         D = self.D.reshape(-1, ROW)
         _grams(self.X, m, D, a, b, self.n, self.XD, self.HD, self.flips, self.S, self.A, self.Q)
-        work = self.L, self.f, self.B, self.V, self.C, self.theta, self.residual, self.error, self.co, self.si
-        _ritz_values(self.S, self.A, self.Q, m, k, *work)
+        _reduce(self.S, self.A, m, self.L, self.f, self.B)  # called from here: inside a kernel it compiles twice
+        _jacobi(self.B, self.V, m, self.co, self.si)
+        found = self.C, self.theta, self.residual, self.error
+        _ritz_values(self.Q, m, k, self.L, self.f, self.B, self.V, *found)
         _combine(self.X, m, k, keep_old, self.C, self.c4, self.T)
 
     def freshen(self, k, direction):
