@@ -19,6 +19,7 @@ import numpy as np
 FOLDER = Path(__file__).with_name("weights")
 MANIFEST = "weights.json"
 LARGEST = 7_000_000  # bytes of a shipped file
+HALVED = 3_000_000  # bytes of one seed, above which its weights are stored as float16
 CALIBRATION = 1_000  # validation instances a size, for scores and intervals
 CALIBRATION_LHZ = 300  # 15 physical spins at M = 5: a second each
 COVERAGE = 0.9
@@ -172,8 +173,9 @@ def read(stem, folder=None):
 
 
 def _fitting(tensors):
-    """The tensors in float32, or the large ones in float16 where the file would exceed its limit."""
-    if sum(tensor.nbytes for tensor in tensors.values()) < 0.98 * LARGEST:
+    """The tensors in float32; the weights in float16 where a seed is large or the file would exceed its limit."""
+    total = sum(tensor.nbytes for tensor in tensors.values())
+    if total < 0.98 * LARGEST and total / len(next(iter(tensors.values()))) < HALVED:
         return tensors
     return {key: t.astype(np.float16) if t.ndim > 2 and t.dtype == np.float32 else t for key, t in tensors.items()}
 
