@@ -105,6 +105,7 @@ def lab(tmp_path_factory):
 def page(browser, lab):
     """A page that notes console errors, page errors and requests to other hosts in ``page.trouble``."""
     context = browser.new_context(viewport=dict(width=1400, height=1000))
+    context.set_default_timeout(180_000)  # a busy machine is slow, not wrong
     page = context.new_page()
     page.trouble = []
     page.on("console", lambda m: page.trouble.append(f"console: {m.text}") if m.type == "error" else None)
@@ -122,8 +123,8 @@ def run_notebook(page, lab):
     def run(name, seconds=240):
         page.trouble.clear()
         page.goto(f"{lab['url']}/lab/tree/{name}?token={lab['token']}&reset")
-        page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
-        page.wait_for_function(KERNEL_IS_IDLE, timeout=90_000)
+        page.wait_for_selector(".jp-Notebook .jp-CodeCell")
+        page.wait_for_function(KERNEL_IS_IDLE)
         page.evaluate("window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
         page.wait_for_function(NOTHING_RAN)
         page.evaluate("void window.jupyterapp.commands.execute('notebook:run-all-cells')")
