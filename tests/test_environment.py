@@ -83,7 +83,10 @@ def test_readme_links_exist_and_name_every_notebook():
     assert {path for path in notebooks if ".ipynb_checkpoints" not in path} <= links
 
 
-def test_readme_example_runs(capsys):
-    [example] = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
-    exec(example, {})
+def test_readme_examples_run(capsys):
+    first, second = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    names = {}
+    exec(first, names)
     assert re.fullmatch(r"smallest gap \d\.\d{3} at s = \d\.\d\d\n", capsys.readouterr().out)
+    exec(second, names)
+    assert names["curves"].shape == (100, 31) and (names["low"] <= names["high"]).all()
