@@ -389,20 +389,23 @@ def train_together(path, breaks=False):
         seen.append(batch["x"].numpy().copy())
         return loss(net, batch)
 
-    net = network(seed=dist.get_rank())  # rank 0's weights count
-    history = fit(net, draw, noted, Plan(steps=12, every=5), checkpoint=path, seed=2, progress=False)
-    return dist.get_rank(), weights(net), seen, history
+    fresh, resumed = network(seed=dist.get_rank()), network(seed=9)  # rank 0's weights count
+    plan = Plan(steps=12, every=5)
+    history = fit(fresh, draw, noted, plan, seed=2, progress=False)
+    fit(resumed, draw, loss, plan, checkpoint=path, seed=2, progress=False)
+    return dist.get_rank(), weights(fresh), weights(resumed), seen, history
 
 
 def test_two_processes_equal_one_and_split_the_rows(tmp_path):
     path = tmp_path / "run.safetensors"
     trained(Plan(steps=12, every=5), checkpoint=path, seed=2, stop=after(4))  # they resume, too
-    (_, first, seen0, history), (rank, second, seen1, _) = processes(train_together, 2, path)
-    assert rank == 1 and np.array_equal(first, second)  # the same bits in both
+    (_, first, again, seen0, history), (rank, second, same_again, seen1, _) = processes(train_together, 2, path)
+    assert rank == 1 and np.array_equal(first, second) and np.array_equal(again, same_again)  # the same bits in both
     alone, expected = trained(Plan(steps=12, every=5), seed=2)
-    np.testing.assert_allclose(first, alone, rtol=0, atol=2e-6)  # sums in another order: float32 rounding
+    for found in (first, again):
+        np.testing.assert_allclose(found, alone, rtol=0, atol=2e-6)  # sums in another order: float32 rounding
     np.testing.assert_allclose(history.losses, expected.losses, rtol=1e-5)
-    for step, (rows0, rows1) in enumerate(zip(seen0, seen1, strict=True), start=4):
+    for step, (rows0, rows1) in enumerate(zip(seen0, seen1, strict=True)):
         x = draw(step, np.random.default_rng([2, step]))["x"].numpy()
         assert np.array_equal(rows0, x[0::2]) and np.array_equal(rows1, x[1::2])  # 4 and 3 of 7 rows
     assert read(path)[1]["done"] == 12
