@@ -129,22 +129,25 @@ def shipped_names():
 
 
 def show(rows, thirds=False):
-    """Print the table, and below it what was to be reached."""
+    """Print the table row by row as ``rows`` yields them, and below it what was to be reached → the rows."""
     head = f"{'network':22}{'M':>3}{'n':>6}  {'MSE':8}{'[95 %]':20}{'R²':8}{'[95 %]':20}{'seeds':16}{'rel':7}[95 %]"
     print(head + ("          R² by third of λ" if thirds else ""))
-    last = None
+    shown = []
     for row in rows:
-        if last not in (None, row["name"]):
+        if shown and shown[-1]["name"] != row["name"]:
             print()
-        last = row["name"]
+        shown.append(row)
         mark = " " if row["trained"] else "*"
         line = f"{row['name']:21}{mark}{row['M']:>3}{row['n']:>6}  {row['mse']:<8.1e}"
         line += f"{_interval(row, 'mse', '.1e'):20}{row['r2']:<8.4f}{_interval(row, 'r2', '.4f'):20}"
         line += f"{_span(row['r2_seeds']):16}{row['minimum']:<7.3f}{_interval(row, 'minimum', '.3f')}"
-        if thirds:
-            line += "  " + " ".join(f"{x:7.3f}" for x in row["r2_thirds"])
-        print(line)
+        print(line + ("  " + " ".join(f"{x:7.3f}" for x in row["r2_thirds"]) if thirds else ""), flush=True)
     print("* size not in training\n")
+    _show_reached(shown)
+    return shown
+
+
+def _show_reached(rows):
     for name, M, key, floor, goal in REACH:
         part = [row for row in rows if row["name"] == name and (3 <= row["M"] <= 9 if M is None else row["M"] == M)]
         if part:
@@ -173,6 +176,8 @@ def stored():
 def save(rows, seconds):
     """Store the rows; those of other networks stay."""
     old = stored() if "networks" in shipped.result_names() else []
+    if old:
+        seconds += shipped.results("networks").seconds
     names = {row["name"] for row in rows}
     rows = [row for name in RECIPES for row in (rows if name in names else old) if row["name"] == name]
     recipe = {
@@ -182,7 +187,7 @@ def save(rows, seconds):
         "intervals": f"95 %, bootstrap over instances, {RESAMPLES} resamples",
     }
     arrays = {key: np.array([row[key] for row in rows]) for key in rows[0]}
-    print(shipped.write_results("networks", recipe, arrays, shipped.versions("torch"), seconds))
+    shipped.write_results("networks", recipe, arrays, shipped.versions("torch"), seconds)
 
 
 def main(words=None):
@@ -194,7 +199,8 @@ def main(words=None):
     parser.add_argument("--save", action="store_true")
     options = parser.parse_args(words)
     if options.names == ["stored"]:
-        return show(stored(), options.thirds)
+        show(stored(), options.thirds)
+        return None
     if options.names == ["data"]:
         for largest in [M for M in (10, 12, 14, 16, 18, 20, 22) if M <= options.largest]:  # the quick ones first
             for family in ("chain", "regular", "all_to_all"):
@@ -202,16 +208,22 @@ def main(words=None):
                 print(family, {M: len(curves) for M, curves in found.items()}, flush=True)
         print("lhz", {M: len(curves) for M, curves in test_curves("lhz", options.data, 4).items()})
         return None
-    start, rows, curves = time.process_time(), [], {}
+    show(_all_rows(options), options.thirds)
+    return None
+
+
+def _all_rows(options):
+    """Rows of the networks asked for, one by one; those of a network are stored when it is done."""
+    curves = {}
     for name in options.names or shipped_names():
-        family = RECIPES[name].family
+        start, family, rows = time.process_time(), RECIPES[name].family, []
         if family not in curves:
             curves[family] = test_curves(family, options.data, options.largest)
-        rows += rows_of(name, curves[family])
-    show(rows, options.thirds)
-    if options.save and rows:
-        save(rows, time.process_time() - start)
-    return None
+        for row in rows_of(name, curves[family]):
+            rows.append(row)
+            yield row
+        if options.save:
+            save(rows, time.process_time() - start)
 
 
 if __name__ == "__main__":
