@@ -52,7 +52,7 @@ def _packages():
         required = importlib.metadata.requires("qtwin")
     except importlib.metadata.PackageNotFoundError:
         return {"packages": "qtwin itself is not installed: make lab, or pip install -e '.[lab]'"}
-    rows = {"core": [], "lab": [], "dev": []}
+    rows = {"core": [], "lab": [], "cluster": [], "dev": []}
     for line in sorted(required, key=lambda line: "'dev'" in line):
         extra = re.search(r"extra == ['\"](\w+)['\"]", line)
         name = re.match(r"[\w.-]+", line)[0]
