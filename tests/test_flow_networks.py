@@ -120,6 +120,11 @@ def test_a_rollout_is_the_network_step_by_step():
     assert np.abs(rollout(network, psi0, 4, keep_memory=False) - found).max() > 1e-4
 
 
+def test_bad_states_are_refused():
+    with pytest.raises(ValueError, match="finite"):
+        rollout(SpinSRU(4), np.full((1, 4), np.nan), 2)
+
+
 def test_windows_are_exact_trajectories():
     psi = training.windows(4, 6, rng=3)
     step = physics.evolve(psi[:, 0] / np.linalg.norm(psi[:, 0], axis=1, keepdims=True), physics.DT * np.arange(17))

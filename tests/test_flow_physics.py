@@ -118,6 +118,9 @@ def test_bad_states_are_one_clear_line(psi, words):
 def test_bad_chains_and_times():
     psi = physics.product_states(2, 1, rng=0)
     for call, words in [
+        (lambda: physics.product_states(0, 2, rng=0), "n must be an integer ≥ 1, got 0"),
+        (lambda: physics.haar_states(2, -1, rng=0), "count must be an integer ≥ 1, got -1"),
+        (lambda: physics.constant_state(psi, -3), "steps must be an integer ≥ 1, got -3"),
         (lambda: Chain(0), "from 1 to 12"),
         (lambda: Chain(13), "from 1 to 12"),
         (lambda: Chain(3, g=(1.0, 2.0)), "one or 3"),

@@ -86,6 +86,8 @@ def test_bad_trajectories():
     good = trajectories((2,), count=3)
     with pytest.raises(ValueError, match="3 or 5"):
         regression.fit_generator(good, DT, points=4)
+    with pytest.raises(ValueError, match="at least one trajectory"):
+        regression.fit_generator([], DT)
     with pytest.raises(ValueError, match="finite"):
         regression.fit_generator([good[0] * np.nan], DT)
     with pytest.raises(ValueError, match="T ≥ 5"):

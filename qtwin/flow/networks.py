@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from ._environments import CLASSES, environments, flips
+from .physics import states
 
 
 class SRU(nn.Module):
@@ -178,6 +179,7 @@ def rollout(network, psi0, steps, *, keep_memory=True):
 
     keep_memory=False forgets the recurrence before every step.
     """
+    psi0, _ = states(psi0)
     psi, memory = to_real(psi0[:, None]), None
     prepared = network.prepare(psi0.shape[1].bit_length() - 1)
     out = [psi]

@@ -85,9 +85,15 @@ def states(psi0):
     return psi0, n
 
 
+def _whole(name, value):
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"{name} must be an integer ≥ 1, got {value!r}")
+    return int(value)
+
+
 def product_states(n, count, *, rng):
     """(count, 2^n) random product states: every spin uniform on the Bloch sphere (the source's equation 2)."""
-    rng = np.random.default_rng(rng)
+    n, count, rng = _whole("n", n), _whole("count", count), np.random.default_rng(rng)
     spin = rng.normal(size=(count, n, 2)) + 1j * rng.normal(size=(count, n, 2))
     spin /= np.linalg.norm(spin, axis=2, keepdims=True)
     return bloch_product(spin)
@@ -104,7 +110,7 @@ def bloch_product(spin):
 
 def haar_states(n, count, *, rng):
     """(count, 2^n) Haar-random states of the whole chain."""
-    rng = np.random.default_rng(rng)
+    n, count, rng = _whole("n", n), _whole("count", count), np.random.default_rng(rng)
     psi = rng.normal(size=(count, 1 << n)) + 1j * rng.normal(size=(count, 1 << n))
     return psi / np.linalg.norm(psi, axis=1, keepdims=True)
 
@@ -142,12 +148,14 @@ def _real_product(a, b):
 def constant_state(psi0, steps):
     """Nothing moves: (B, 2^n) → (B, steps + 1, 2^n), a read-only view."""
     psi0, _ = states(psi0)
+    steps = _whole("steps", steps)
     return np.broadcast_to(psi0[:, None], (len(psi0), steps + 1, psi0.shape[1]))
 
 
 def tangent_line(psi0, steps, dt=DT, chain=None):
     """One straight line from t = 0, ψ0 - i t H ψ0: (B, 2^n) → (B, steps + 1, 2^n)."""
     psi0, n = states(psi0)
+    steps = _whole("steps", steps)
     slope = -1j * _real_product(psi0, (chain or Chain(n)).hamiltonian())  # H is symmetric
     return psi0[:, None] + dt * np.arange(steps + 1)[None, :, None] * slope[:, None]
 

@@ -96,6 +96,8 @@ def fit_generator(trajectories, dt, *, points=5, stride=5):
     """
     if points not in STENCILS:
         raise ValueError(f"points must be 3 or 5, got {points!r}")
+    if len(trajectories) == 0:
+        raise ValueError("fit_generator needs a list of at least one trajectory, got an empty one")
     stencil, reach = STENCILS[points], points // 2
     rows = []
     for psi in trajectories:
