@@ -113,3 +113,10 @@ def test_a_reflected_chain_is_a_chain():
 def test_wrong_input_is_one_clear_error(call, words):
     with pytest.raises(ValueError, match=words):
         call(*instances())
+
+
+def test_an_order_may_be_a_list():
+    h, J = np.arange(3.0)[None], np.zeros((1, 3, 3))
+    assert symmetry.permute(h, J, [2, 0, 1])[0].tolist() == [[2.0, 0.0, 1.0]]
+    with pytest.raises(ValueError, match="each of 0 … 2 once"):
+        symmetry.permute(h, J, [0, 0, 1])

@@ -153,6 +153,8 @@ def train(name, seed=0, *, preset="full", size=None, folder=None, data=None, pro
 
     chosen = name if isinstance(name, Recipe) else recipe(name, preset)
     chosen = _of_size(chosen, size)
+    if not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise ValueError(f"seed must be an integer ≥ 0, got {seed!r}")
     made = {"recipe": asdict(chosen), "preset": preset, "seed": int(seed), "size": size}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

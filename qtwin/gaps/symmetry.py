@@ -42,6 +42,7 @@ def permute(h, J, order):
     """The spins in another order: spin k of the result is spin ``order[..., k]``; order (M,) or (B, M), integers."""
     h, J = _checked(h, J)
     size = h.shape[1]
+    order = order if hasattr(order, "shape") else np.asarray(order)
     if tuple(order.shape) not in (tuple(h.shape), (size,)):
         raise ValueError(f"order must be {tuple(h.shape)} or {(size,)}, got {tuple(order.shape)}")
     if (np.sort(order.tolist(), -1) != np.arange(size)).any():
