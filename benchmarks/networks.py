@@ -83,11 +83,11 @@ def rows_of(name, curves):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", gaps.OutsideTraining)
             models = curves[M].models()
-            mean = network.predict(models)
+            found = network.predict(models)
             seconds = (time.perf_counter() - start) / len(models)
-            each = network.predict_seeds(models) if len(network.seeds) > 1 else mean[None]
+            each = network.predict_seeds(models) if len(network.seeds) > 1 else found[None]
         row = {"name": name, "M": M, "trained": M in network.sizes, "ms": 1e3 * seconds}
-        yield row | scores(mean, curves[M].gap) | seed_scores(each, curves[M].gap)
+        yield row | scores(found, curves[M].gap) | seed_scores(each, curves[M].gap)
 
 
 def scores(predicted, gap, seed=0):

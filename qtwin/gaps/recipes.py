@@ -95,7 +95,7 @@ _ALL_RECIPES = (
     Recipe("convlstm-chain-paper", "chain", CHAIN, "ConvLSTM", "couplings", 15_000, {"gauge": False}),
     Recipe("curve-chain", "chain", CHAIN, "CurveCNN", "couplings", 7_000, augment="r"),
     Recipe("graph-all", "all_to_all", ALL, "GraphNetwork", "couplings", 9_000, {"gauge": True}),
-    Recipe("graph-all-gs", "all_to_all", ALL, "GraphNetwork", "ground_gauge", 2_800, {"gauge": False}),
+    Recipe("graph-all-gs", "all_to_all", ALL, "GraphNetwork", "ground_gauge", 9_000, {"gauge": False}),
     Recipe("graph-regular", "regular", REGULAR, "GraphNetwork", "couplings", 2_800, {"gauge": True}),
     Recipe("classical-all", "all_to_all", ALL, "ClassicalNetwork", "classical", 4_500, **_CLASSICAL),
     Recipe("corrected-all", "all_to_all", CORRECTED, "CorrectedNetwork", "corrected", 12_000, **_CLASSICAL),
