@@ -9,7 +9,7 @@ copying the input).  Unrolled: the network's own predictions go in.
 import numpy as np
 
 from .. import fit as loop
-from .networks import to_real
+from .networks import joint, to_real
 from .physics import DT, evolve, haar_states, product_states
 
 WINDOW = 16  # states in a row
@@ -51,7 +51,8 @@ def drawer(sizes, *, dt=DT, length=WINDOW, count=batch_size):
 
 def teacher_forced(network, batch):
     """Mean over chain lengths of the square error of one-step increments, in units of the network's step."""
-    losses = [((network(psi[:, :-1])[0] - psi[:, 1:]) ** 2).mean() for psi in batch]
+    found = joint(network, [psi[:, :-1] for psi in batch])
+    losses = [((after - psi[:, 1:]) ** 2).mean() for after, psi in zip(found, batch, strict=True)]
     return sum(losses) / len(losses) / network.step**2
 
 
