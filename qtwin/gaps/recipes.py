@@ -28,7 +28,8 @@ REGULAR = {4: 5_000, 6: 20_000, 8: 60_000}
 LHZ = {3: 8_000, 4: 12_000, 5: 240}
 VALIDATION = 300  # instances a size while training
 _CHUNK = 500  # instances in one forward pass
-_PAIRS = 100_000  # and pairs of spins in it
+_PAIRS = 100_000  # and pairs of spins in it,
+_CELLS = 1_500  # or cells of a grid, each with 31 λ in all its layers
 
 
 @dataclass(frozen=True)
@@ -286,7 +287,7 @@ def outputs(network, rows):
     device = network.std.device
     inputs = {key: values for key, values in rows.items() if key != "target"}
     count, size = next(iter(inputs.values())).shape[:2]
-    chunk = max(1, min(_CHUNK, _PAIRS // size**2))
+    chunk = max(1, min(_CHUNK, (_CELLS if "grid" in inputs else _PAIRS) // size**2))
     with torch.no_grad():
         starts = range(0, count, chunk)
         return torch.cat([network(**{k: v[a : a + chunk].to(device) for k, v in inputs.items()}).cpu() for a in starts])

@@ -10,7 +10,12 @@ from importlib.util import find_spec
 if find_spec("ipywidgets") is None or find_spec("anywidget") is None or find_spec("plotly") is None:
     raise ImportError("widgets need ipywidgets, anywidget and plotly; install them with: pip install 'qtwin[lab]'")
 
-_PLACES = {"GapExplorer": "_explorer", "LHZExplorer": "_lhz", "LearningLab": "_learning"}
+_PLACES = {
+    "GapExplorer": "_explorer",
+    "LHZExplorer": "_lhz",
+    "LearningLab": "_learning",
+    "ScheduleDesigner": "_designer",
+}
 __all__ = [*_PLACES]
 
 
