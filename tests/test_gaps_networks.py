@@ -308,6 +308,7 @@ def test_a_network_of_one_size_refuses_others(name):
         (lambda: networks.FCNN(5, "ring"), "family must be one of chain, regular"),
         (lambda: networks.FCNN(5, "chain", sort=True), "cut the chain's couplings"),
         (lambda: networks.ConvLSTM(pool="min"), "pool must be one of max, logsumexp, mean"),
+        (lambda: networks.CurveCNN(width=0), "at least 1, got 0, 5 and 4"),
         (lambda: networks.CurveCNN().standardise(torch.rand(5, 30)), r"\(N, 31\)"),
         (lambda: networks.CurveCNN().standardise(torch.full((5, 31), torch.nan)), "NaN"),
     ],

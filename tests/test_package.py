@@ -29,6 +29,7 @@ ARROWS = {
     "hamiltonian": {"ising"},
     "classical": {"ising"},
     "exact": PHYSICS,
+    "dynamics": PHYSICS,
     "bath": PHYSICS,
     "annealers": {"ising", "schedule", "bath"},
     "lhz": {"ising"},

@@ -115,6 +115,20 @@ def free_running(network, batch, *, window):
     return (loss + total / max(steps, 1)) / network.scale**2
 
 
+def drawer(data, *, batch=32):
+    """``draw(step, rng)`` for the loop: ``batch`` random traces of one chain length, the lengths in turn.
+
+    data: list of traces (count, T, n, 2), one array for each length.
+    """
+    data = [torch.as_tensor(_checked(x), dtype=torch.float32) for x in data]
+
+    def draw(step, rng):
+        x = data[step % len(data)]
+        return x[torch.as_tensor(rng.integers(0, len(x), batch))]
+
+    return draw
+
+
 class LinearPrediction:
     """Least squares: next z and x of a site, linear in the last ``window`` steps of the sites within ``reach``.
 

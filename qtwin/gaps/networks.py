@@ -134,6 +134,8 @@ class CurveCNN(CurveNetwork):
 
     def __init__(self, *, width=128, blocks=5, values=4, pool="logsumexp", gauge=True):
         super().__init__()
+        if min(width, blocks, values) < 1:
+            raise ValueError(f"width, blocks and values must be at least 1, got {width}, {blocks} and {values}")
         self.gauge, self.values = gauge, values
         self.embed = nn.Linear(12, width)
         self.blocks = nn.ModuleList([Block(width) for _ in range(blocks)])
