@@ -1,0 +1,195 @@
+"""Configurations from |ψ|², and means over them: exact summation, Metropolis, direct sampling.
+
+Three samplers with one method, ``sample(network, theta, draws)`` → :class:`Samples`:
+
+    ExactSum    all 2^n configurations with their probabilities: the reference, for small n
+    Metropolis  many Markov chains, single flips; x → x' with probability min(1, |ψ(x')/ψ(x)|²)
+    Direct      independent samples of an autoregressive network
+
+``Samples.estimate(values)`` → :class:`Estimate`: mean, error and the diagnostics of the chains.  Metropolis
+can also sample |ψ|^power with power < 2 and weight by |ψ|^(2 - power): flatter, so it mixes faster and sees
+rare configurations.  Cost of a sweep of n steps: chains·n·hidden.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._memory import refuse_if_too_big
+from ..ising import spins_of
+from ._flips import sweep
+from .ansatz import autoregressive_samples
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over configurations, and how far to trust it.
+
+    mean, error: one standard error (0 for exact summation).  variance: of the values themselves.
+    tau: autocorrelation time in draws, 1 + 2 Σ ρ_t, 1 for independent draws.
+    r_hat: split R̂ of Gelman and Rubin; well above 1 (say 1.05) where chains disagree with each other.
+    """
+
+    mean: float
+    error: float
+    variance: float
+    tau: float = 1.0
+    r_hat: float = 1.0
+
+    def interval(self, sigmas=5):
+        """(low, high): mean ± sigmas standard errors."""
+        return self.mean - sigmas * self.error, self.mean + sigmas * self.error
+
+    def shifted(self, constant):
+        """The estimate of value + constant."""
+        return Estimate(self.mean + constant, self.error, self.variance, self.tau, self.r_hat)
+
+    def __repr__(self):
+        return (
+            f"{self.mean:.6f} ± {self.error:.1e} (variance {self.variance:.1e}, τ {self.tau:.1f}, R̂ {self.r_hat:.3f})"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """x: (M, n) spins ±1, float64, M = draws·chains, all chains of a draw together.  weight: (M,), sum 1.
+    chains: their number, or 0 for exact summation."""
+
+    x: np.ndarray
+    weight: np.ndarray
+    chains: int
+
+    def estimate(self, values):
+        """Mean of real values (M,) → :class:`Estimate`.
+
+        The error is the spread of the means of the chains, so autocorrelation is in it; with fewer than 16
+        chains the variance times τ over the number of samples instead.
+        """
+        values = np.asarray(values, dtype=float)
+        if values.shape != self.weight.shape:
+            raise ValueError(f"values must have shape {self.weight.shape}, one per sample, got {values.shape}")
+        mean = float(self.weight @ values)
+        variance = float(self.weight @ (values - mean) ** 2)
+        if self.chains == 0:
+            return Estimate(mean, 0.0, variance)
+        rows = (values - mean).reshape(-1, self.chains).T  # (chains, draws)
+        pull = (values - mean) * self.weight * self.weight.size  # of a weighted mean, to first order
+        pull = pull.reshape(-1, self.chains).T
+        tau = autocorrelation_time(rows)
+        if self.chains >= 16:
+            error = pull.mean(1).std(ddof=1) / np.sqrt(self.chains)
+        else:
+            error = np.sqrt(pull.var() * tau / pull.size)
+        return Estimate(mean, float(error), variance, tau, split_r_hat(rows))
+
+
+def autocorrelation_time(rows):
+    """τ = 1 + 2 Σ_t ρ_t of chains (chains, draws), summed to the first t ≥ 5 τ (Sokal's window); 1 for one draw.
+
+    The correlations are about the mean of all chains, so a chain that stays apart counts.
+    """
+    draws = rows.shape[1]
+    centred = rows - rows.mean()
+    if draws < 2 or not centred.any():
+        return 1.0
+    spectrum = np.abs(np.fft.rfft(centred, 2 * draws, axis=1)) ** 2
+    covariance = np.fft.irfft(spectrum.mean(0))[:draws] / (draws - np.arange(draws))
+    taus = 2 * np.cumsum(covariance / covariance[0]) - 1
+    window = np.arange(draws) >= 5 * taus
+    return float(max(taus[window.argmax() if window.any() else draws - 1], 1 / draws))
+
+
+def split_r_hat(rows):
+    """Split R̂ of chains (chains, draws): each chain cut in two, variance between and within; NaN below four draws."""
+    half = rows.shape[1] // 2
+    if half < 2:
+        return float("nan")
+    parts = np.concatenate([rows[:, :half], rows[:, rows.shape[1] - half :]])
+    within, between = parts.var(axis=1, ddof=1).mean(), parts.mean(axis=1).var(ddof=1)
+    if within == 0:
+        return 1.0 if between == 0 else float("inf")
+    return float(np.sqrt((half - 1) / half + between / within))
+
+
+class ExactSum:
+    """All 2^n configurations with the weights |ψ|²/Σ|ψ|²; memory 2^n·n·8 bytes and what the network takes."""
+
+    def __init__(self, n):
+        refuse_if_too_big(16 * n * 2**n, f"the sum over all configurations of n={n}")
+        self.n, self.x = n, spins_of(np.arange(2**n), n).astype(float)
+
+    def sample(self, network, theta, draws=1):
+        """All configurations; ``draws`` is of no account."""
+        size = network.log(theta, self.x)[0]
+        weight = np.exp(2 * (size - size.max()))
+        return Samples(self.x, weight / weight.sum(), 0)
+
+
+class Metropolis:
+    """``chains`` Markov chains of single flips, kept from one call to the next.
+
+    sweeps: n steps each, between two draws.  power: sample |ψ|^power, 0 < power ≤ 2.  A step does nothing
+    with probability 1/(n + 1): otherwise, where every flip is accepted, even and odd sites would alternate.
+    x: (chains, n), the current configurations.  acceptance: of the last call, over proposed flips.
+    """
+
+    def __init__(self, n, chains=1024, *, sweeps=1, power=2.0, rng=0):
+        if n < 1 or chains < 1 or sweeps < 1 or not 0 < power <= 2:
+            raise ValueError(
+                f"expected n, chains, sweeps ≥ 1 and 0 < power ≤ 2, got {n=}, {chains=}, {sweeps=}, {power=}"
+            )
+        self.n, self.chains, self.sweeps, self.power = n, chains, sweeps, power
+        self.rng = np.random.default_rng(rng)
+        self.x = self.rng.choice([-1.0, 1.0], (chains, n))
+        self.acceptance = float("nan")
+
+    def sample(self, network, theta, draws=1):
+        """``draws`` configurations of every chain, ``sweeps`` sweeps apart."""
+        drawn = np.empty((draws, self.chains, self.n))
+        accepted = 0
+        for k in range(draws):
+            accepted += self.run(network, theta, self.sweeps)
+            drawn[k] = self.x
+        self.acceptance = accepted / (draws * self.sweeps * self.chains * self.n) * (1 + 1 / self.n)
+        drawn = drawn.reshape(-1, self.n)
+        return Samples(drawn, self._weight(network, theta, drawn), self.chains)
+
+    def run(self, network, theta, sweeps):
+        """``sweeps`` sweeps without drawing, to forget the start → accepted flips."""
+        accepted = 0
+        for _ in range(sweeps):
+            sites = self.rng.integers(0, self.n + 1, (self.chains, self.n))
+            randoms = self.rng.random((self.chains, self.n))
+            accepted += sweep(network, theta, self.x, self.power, sites, randoms)
+        return accepted
+
+    def _weight(self, network, theta, x):
+        if self.power == 2:
+            return np.full(len(x), 1 / len(x))
+        size = network.log(theta, x)[0]
+        weight = np.exp((2 - self.power) * (size - size.max()))
+        return weight / weight.sum()
+
+    @property
+    def state(self):
+        """All that a continued run needs, as a dict: spins (chains, n) int8 and the random generator's state."""
+        return {"x": self.x.astype(np.int8), "rng": self.rng.bit_generator.state}
+
+    @state.setter
+    def state(self, state):
+        self.x = state["x"].astype(float)
+        self.rng.bit_generator.state = state["rng"]
+
+
+class Direct:
+    """Independent samples of an autoregressive network, ``count`` a draw; no chain, so nothing to equilibrate."""
+
+    def __init__(self, n, count=1024, *, rng=0):
+        self.n, self.count, self.rng = n, count, np.random.default_rng(rng)
+
+    def sample(self, network, theta, draws=1):
+        """draws·count independent configurations."""
+        if network.name != "autoregressive":
+            raise ValueError(f"direct sampling needs the autoregressive network, got {network.name}; use Metropolis")
+        x = autoregressive_samples(theta, self.n, draws * self.count, self.rng)
+        return Samples(x, np.full(len(x), 1 / len(x)), self.count)
