@@ -1,0 +1,127 @@
+"""The exact-sum recipes as runs: a list of tasks, arrays for a checkpoint, and the Twin at the end."""
+
+import numpy as np
+
+from . import _twin_checks as checks
+from . import _twin_paper as paper
+from ._twin_result import History, Twin
+from ._twin_search import Search
+
+
+class AccurateRun:
+    """Rayleigh-Gauss-Newton with repair, then Ritz values among the networks of a point (n ≤ 8) or of all points."""
+
+    def __init__(self, grid, levels, options, seed):
+        self.grid, self.levels, self.options = grid, levels, options
+        self.search = Search(grid, levels, seed, options.hidden)
+        self.tasks = len(self.search.tasks)
+        self.curves = np.full((self.tasks, *self.search.pool.energy.shape), np.nan)
+
+    def run(self, i):
+        self.search.run(i)
+        self.curves[i] = self.search.pool.energy
+
+    def arrays(self):
+        return self.search.pool.arrays() | {"curves": self.curves}
+
+    def finish(self, seconds, unit):
+        grid, pool, search, L = self.grid, self.search.pool, self.search, self.levels
+        slots = [[(k, i) for k in range(pool.K)] for i in range(grid.s.size)]
+        if not search.batched:
+            slots = [sum(slots, [])] * grid.s.size
+        solved = [pool.ritz(i, slots[i]) for i in range(grid.s.size)]
+        energies = np.array([values[: pool.K] for values, _ in solved])
+        psi = np.array([vectors[:, : pool.K] for _, vectors in solved])
+        tolerance = self.options.vouched(grid.n) * grid.width[:, None]
+        agree = search.limits.agree * grid.width[:, None, None]
+        votes = pool.votes.transpose(1, 0, 2).reshape(grid.s.size, 1, -1)
+        attempts = (np.abs(votes - energies[:, :L, None]) <= agree).sum(2)
+        overlaps = np.abs(pool.psi[:L].transpose(1, 0, 2) @ pool.psi[:L].transpose(1, 2, 0))
+        curves = tuple(tuple(_told(self.curves[:, k, i] + grid.constant[i]) for k in range(L)) for i in range(len(psi)))
+        history = History(pool.steps[:L].T.copy(), attempts, curves, seconds)
+        return make_twin(
+            "accurate", grid, L, energies, psi, tolerance, overlaps, pool.theta[: pool.K], history, unit,
+            ritz_dimension=max(len(s) for s in slots), attempts=attempts,
+        )  # fmt: skip
+
+
+class PaperRun:
+    """Source B's training, point by point along s; each level starts from its own network at the last point."""
+
+    def __init__(self, grid, levels, options, seed):
+        self.grid, self.levels, self.options, self.seed = grid, levels, options, seed
+        self.tasks = grid.s.size
+        S, D = grid.s.size, len(grid.X)
+        self.theta = np.array([[self._start(i, k) for i in range(S)] for k in range(levels)])
+        self.psi = np.zeros((levels, S, D))
+        self.epochs = np.zeros((S, levels), int)
+        self.curves = np.full((S, levels, options.epochs), np.nan, np.float32)
+
+    def _start(self, i, k):
+        rng = np.random.default_rng([self.seed, i * (not self.options.transfer), k])
+        return paper.initial(rng, self.grid.n, self.options.hidden)
+
+    def run(self, i):
+        grid, o = self.grid, self.options
+        diagonal = grid.b[i] * grid.classical + grid.constant[i]
+        for k in range(self.levels):
+            theta = self.theta[k, i - 1 if o.transfer and i else i].copy()
+            lower, trace = self.psi[:k, i].copy(), np.empty(o.epochs)
+            lift = np.abs([self._energy(i, j) for j in range(k)]) if o.penalty is None else np.full(k, o.penalty)
+            used = paper.train(
+                theta, grid.X, diagonal, grid.a[i], lower, lift.astype(float), o.unnormalised, o.rate, o.epochs,
+                o.window, o.epsilon, o.overlap_stop, trace,
+            )  # fmt: skip
+            psi = paper.state(theta, grid.X)
+            self.theta[k, i], self.psi[k, i] = theta, psi / np.linalg.norm(psi)
+            self.epochs[i, k], self.curves[i, k, :used] = used, trace[:used]
+
+    def _energy(self, i, k):
+        psi = self.psi[k, i]
+        return psi @ self.grid.product(np.array([i]), psi[None])[0] + self.grid.constant[i]
+
+    def arrays(self):
+        return {"theta": self.theta, "psi": self.psi, "epochs": self.epochs, "curves": self.curves}
+
+    def finish(self, seconds, unit):
+        grid, S = self.grid, self.grid.s.size
+        psi = self.psi.transpose(1, 2, 0)
+        energies = np.array([[self._energy(i, k) for k in range(self.levels)] for i in range(S)])
+        overlaps = np.abs(psi.transpose(0, 2, 1) @ psi)
+        curves = tuple(tuple(_told(self.curves[i, k]) for k in range(self.levels)) for i in range(S))
+        history = History(self.epochs, np.ones_like(self.epochs), curves, seconds)
+        tolerance = self.options.vouched(grid.n) * grid.width[:, None]
+        return make_twin(
+            "paper", grid, self.levels, energies - grid.constant[:, None], psi, tolerance, overlaps, self.theta,
+            history, unit, unfinished=self.epochs >= self.options.epochs,
+        )  # fmt: skip
+
+
+def make_twin(
+    recipe, grid, L, energies, psi, tolerance, overlaps, theta, history, unit, *,
+    ritz_dimension=1, attempts=None, unfinished=None,
+):  # fmt: skip
+    """The Twin of states psi (S, D, K ≥ L) with energies (S, K) measured from the mean of H."""
+    points = np.arange(grid.s.size)
+    image = np.moveaxis([grid.product(points, psi[:, :, k]) for k in range(psi.shape[2])], 0, 2)
+    sigma = np.linalg.norm(image - energies[:, None] * psi, axis=1)
+    bound = checks.bounds(energies, sigma)[:, :L]
+    energies, psi = energies[:, :L], psi[:, :, :L]
+    slope = grid.slope_product(points, psi[:, :, 0])
+    couplings = np.abs(np.einsum("sxk,sx->sk", psi, slope))
+    couplings[:, 0] = 0
+    flips = np.einsum("sxk,sxk->sk", psi, grid.flips(psi))
+    classical = np.einsum("sxk,x->sk", psi**2, grid.classical)
+    concave = checks.too_high(energies, flips, classical, grid.a, grid.b, np.broadcast_to(tolerance, (len(psi),) * 2))
+    found = None if recipe == "accurate" else overlaps
+    bits = checks.reasons(energies, bound, tolerance, concave, attempts=attempts, overlaps=found, unfinished=unfinished)
+    return Twin(
+        recipe=recipe, n=grid.n, s=grid.s, energies=energies + grid.constant[:, None], reasons=bits,
+        uncertainty=bound, states=psi, couplings=couplings, flips=flips, classical=classical + grid.mean,
+        overlaps=overlaps, parameters=theta, ritz_dimension=ritz_dimension, history=history, unit=unit,
+    )  # fmt: skip
+
+
+def _told(curve):
+    """The part of a learning curve that was recorded."""
+    return curve[np.isfinite(curve)]
