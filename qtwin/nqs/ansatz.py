@@ -81,6 +81,18 @@ class Network:
         size, sign = self.log(theta, x)
         return sign * np.exp(size - size.max())
 
+    def scaled_jacobian(self, theta, x, unit=0.0):
+        """e^-unit ∂ψ/∂θ (…, P): finite where ψ = 0, and for any size of ψ if ``unit`` is about max log|ψ|."""
+        if self.logarithmic:
+            size, sign = self.log(theta, x)
+            return (sign * np.exp(size - unit))[..., None] * self.jacobian(theta, x)
+        if self.name == "sinh":
+            value, parts = _tanh_layer(theta, x, 1)
+            size = np.abs(value)
+            slope = np.exp(size - unit) * (1 + np.exp(-2 * size)) / 2  # e^-unit cosh
+            return slope[..., None] * _tanh_layer_jacobian(x, parts, 1)
+        return np.exp(-unit) * self.jacobian(theta, x)
+
     def __repr__(self):
         return f"Network({self.name!r}, {'log ψ' if self.logarithmic else 'ψ'})"
 
