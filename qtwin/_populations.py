@@ -101,13 +101,13 @@ def _normalise(step):
 
 
 @kernel
-def positive_step(rates, dt, populations):
-    """e^(W dt) p for a generator W (n, n), by scaling and squaring of positive matrices only.
+def stochastic_step(rates, dt):
+    """e^(W dt) for a generator W (n, n), by scaling and squaring of positive matrices only.
 
     For populations far above the ground state, where the symmetric form would lose its digits:
     about n³ (15 + log2(rate·dt)) products.
     """
-    size = populations.size
+    size = len(rates)
     fastest = 0.0
     for b in range(size):
         fastest = max(fastest, -rates[b, b])
@@ -130,22 +130,40 @@ def positive_step(rates, dt, populations):
     for _ in range(squarings):
         step = _product(step, step)
         _normalise(step)
-    result = np.zeros(size)
-    for a in range(size):
-        for b in range(size):
-            result[a] += step[a, b] * populations[b]
+    return step
+
+
+@kernel
+def _times(matrix, vector):
+    """matrix @ vector."""
+    result = np.zeros(len(matrix))
+    for a in range(len(matrix)):
+        for b in range(vector.size):
+            result[a] += matrix[a, b] * vector[b]
     return result
 
 
 @kernel
-def evolve(populations, cells, dwell, group, count, share, root, decay, modes, rates):
-    """Populations (K,) after ``dwell`` ns (m,) in each of ``cells`` (m,), one after the other."""
+def positive_step(rates, dt, populations):
+    """e^(W dt) p for a generator W (n, n), see :func:`stochastic_step`."""
+    return _times(stochastic_step(rates, dt), populations)
+
+
+@kernel(fastmath={"reassoc", "contract"})
+def evolve(populations, cells, dwell, group, count, share, root, decay, modes, rates, keep):
+    """Populations (K,) after ``dwell`` ns (m,) in each of ``cells`` (m,), one after the other.
+
+    With ``keep`` also what :func:`evolve_back` needs of every step: amplitudes (m, K) of the modes at its end (of the
+    groups where it was taken by a positive matrix), factors e^(λt) (m, K), and which were taken so (m,).
+    """
     size = populations.size
     p = populations.copy()
     pooled = np.empty(size)
-    amplitude = np.empty(size)
+    rows = cells.size if keep else 1
+    amplitude, factor = np.zeros((rows, size)), np.empty((rows, size))
+    positive = np.zeros(rows, np.bool_)
     for step in range(cells.size):
-        g, dt = cells[step], dwell[step]
+        g, dt, row = cells[step], dwell[step], step if keep else 0
         if dt <= 0:
             continue
         groups = count[g]
@@ -158,23 +176,71 @@ def evolve(populations, cells, dwell, group, count, share, root, decay, modes, r
                 pooled[a] = 0.0
             elif root[g, a] * STEEP < pooled[a]:
                 steep = True
+        positive[row] = steep
+        amplitude[row] = 0.0
         if steep:
             pooled[:groups] = positive_step(rates[g, :groups, :groups], dt, pooled[:groups])
+            amplitude[row, :groups] = pooled[:groups]
         else:
-            amplitude[:] = 0.0
             for a in range(groups):
                 if pooled[a] > 0.0:
                     x = pooled[a] / root[g, a]
                     for k in range(groups):
-                        amplitude[k] += modes[g, a, k] * x
+                        amplitude[row, k] += modes[g, a, k] * x
             for k in range(groups):
-                amplitude[k] *= np.exp(decay[g, k] * dt)
+                factor[row, k] = np.exp(decay[g, k] * dt)
+                amplitude[row, k] *= factor[row, k]
             for a in range(groups):
                 x = 0.0
                 for k in range(groups):
-                    x += modes[g, a, k] * amplitude[k]
+                    x += modes[g, a, k] * amplitude[row, k]
                 pooled[a] = max(x * root[g, a], 0.0)
         total = pooled[:groups].sum()
         for m in range(size):
             p[m] = share[g, m] * pooled[group[g, m]] / total
-    return p
+    return p, amplitude, factor, positive
+
+
+@kernel(fastmath={"reassoc", "contract"})
+def evolve_back(weights, cells, dwell, group, count, share, root, decay, modes, rates, amplitude, factor, positive):
+    """Adjoint of :func:`evolve`: weights (K,) of populations at the end → those at the beginning, and derivatives (m,).
+
+    The derivatives of the weighted sum with respect to every dwell time are per ns.
+    """
+    size = weights.size
+    q, pooled, wave = weights.copy(), np.empty(size), np.empty(size)
+    low, high = weights.min(), weights.max()  # a mean of weights stays between
+    slope = np.zeros(cells.size)
+    for step in range(cells.size - 1, -1, -1):
+        g, dt = cells[step], dwell[step]
+        groups = count[g]
+        pooled[:] = 0.0
+        for m in range(size):
+            pooled[group[g, m]] += share[g, m] * q[m]
+        if dt <= 0:
+            continue
+        if positive[step]:
+            W = rates[g, :groups, :groups]
+            change = _times(W, amplitude[step, :groups])
+            for a in range(groups):
+                slope[step] += pooled[a] * change[a]
+            pooled[:groups] = _times(stochastic_step(W, dt).T, pooled[:groups])
+        else:
+            wave[:] = 0.0
+            for a in range(groups):
+                x = pooled[a] * root[g, a]
+                for k in range(groups):
+                    wave[k] += modes[g, a, k] * x
+            total = 0.0
+            for k in range(groups):
+                total += wave[k] * decay[g, k] * amplitude[step, k]
+                wave[k] *= factor[step, k]
+            slope[step] = total
+            for a in range(groups):
+                x = 0.0
+                for k in range(groups):
+                    x += modes[g, a, k] * wave[k]
+                pooled[a] = min(max(x / root[g, a], low), high) if root[g, a] > 0.0 else low
+        for m in range(size):
+            q[m] = pooled[group[g, m]]
+    return q, slope

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.linalg import eigh
 from scipy.optimize import minimize_scalar
 
-from ._populations import evolve, group_levels, group_rates
+from ._populations import evolve, evolve_back, group_levels, group_rates
 from ._threads import one_blas_thread
 from .ising import spins_of
 
@@ -39,8 +39,20 @@ class Rates:
 
     def evolve(self, populations, cells, dwell):
         """Populations (K,) after ``dwell`` ns (m,) in each of ``cells`` (m,), one after the other."""
-        groups = self.group, self.count, self.share, self.root
-        return evolve(populations, cells, dwell, *groups, self.decay, self.modes, self.rates)
+        return evolve(populations, cells, dwell, *self._arrays, False)[0]
+
+    def record(self, populations, cells, dwell):
+        """(populations (K,) as ``evolve``, a record for ``back``)."""
+        found, *record = evolve(populations, cells, dwell, *self._arrays, True)
+        return found, record
+
+    def back(self, weights, cells, dwell, record):
+        """(weights (K,) before the steps, derivatives (m,) of the weighted populations with respect to dwell)."""
+        return evolve_back(weights, cells, dwell, *self._arrays, *record)
+
+    @property
+    def _arrays(self):
+        return self.group, self.count, self.share, self.root, self.decay, self.modes, self.rates
 
     def gibbs(self, cell, kT):
         """Gibbs populations (K,) of one cell."""

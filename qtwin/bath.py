@@ -156,6 +156,7 @@ class RateTable:
         self._driven = Driven(model.n, model.energies() - model.offset, functions, self.bath, self.K)
         self.cells = self._driven.rates((self.edges[1:] + self.edges[:-1]) / 2)
         self.readout = self._driven.eigen(np.array([self.s_end]))[1][0] ** 2  # (2^n, K)
+        self.every = np.arange(cells)
         self._own = {}
 
     def rates_at(self, s):
@@ -173,12 +174,56 @@ class RateTable:
         schedule: anything with ``t_us`` and ``s`` (m,), not necessarily legal on a QPU.  start:
         populations (K,) at its beginning, thermal if None.
         """
-        if start is None:
-            start = self.rates_at(schedule.s[0]).gibbs(0, self.bath.kT)
-        populations = np.asarray(start, float)
-        for rates, cells, dwell, _ in self._legs(schedule):
+        populations = self._start(schedule, start)
+        if self._is_plain(schedule):
+            return self.cells.evolve(populations, self.every, self._dwell(schedule))
+        for rates, cells, dwell, _, _ in self._legs(schedule):
             populations = rates.evolve(populations, cells, dwell)
         return populations
+
+    def gradient(self, schedule, weights, start=None):
+        """(Σ_x weights[x]·P(x) at the end, its derivatives (m - 1,) per µs of each piece's duration).
+
+        schedule, start: as in ``evolve``.  weights: (2^n,) of the classical states, 1 for those that
+        count as success.  By the adjoint: it costs about one more anneal, whatever m is.
+        """
+        populations, weights = self._start(schedule, start), self.readout.T @ np.asarray(weights, float)
+        if self._is_plain(schedule):
+            value, slope = self.sensitivity(populations, self._dwell(schedule), weights)
+            return value, 1e3 * slope @ self.shares(schedule.s)
+        legs, records = list(self._legs(schedule)), []
+        for rates, cells, dwell, _, _ in legs:
+            populations, record = rates.record(populations, cells, dwell)
+            records.append(record)
+        value, slopes = float(weights @ populations), np.zeros(len(schedule.s) - 1)
+        for (rates, cells, dwell, _, piece), record in zip(legs[::-1], records[::-1], strict=True):
+            weights, slope = rates.back(weights, cells, dwell, record)
+            slopes[piece] = slope @ dwell / (schedule.t_us[piece + 1] - schedule.t_us[piece])
+        return value, slopes
+
+    def shares(self, s):
+        """(cells, m - 1): the part of each piece's duration spent in each cell, for points s (m,) rising."""
+        low, high = np.maximum(self.edges[:-1, None], s[:-1]), np.minimum(self.edges[1:, None], s[1:])
+        return np.maximum(high - low, 0) / np.diff(s)
+
+    def sensitivity(self, populations, dwell, weights):
+        """Weighted populations after all cells, and derivatives (cells,) per ns in each."""
+        found, record = self.cells.record(populations, self.every, dwell)
+        return float(weights @ found), self.cells.back(weights, self.every, dwell, record)[1]
+
+    def _start(self, schedule, start):
+        if start is None:
+            return self.rates_at(schedule.s[0]).gibbs(0, self.bath.kT)
+        return np.asarray(start, float)
+
+    def _is_plain(self, schedule):
+        """Rising in pieces that are all wider than a cell, or beyond the table."""
+        rise = np.minimum(schedule.s[1:], self.s_end) - np.minimum(schedule.s[:-1], self.s_end)
+        return bool(((rise > self.edges[1]) | (schedule.s[:-1] >= self.s_end)).all())
+
+    def _dwell(self, schedule):
+        """Time in ns (cells,) that a rising schedule spends in each cell."""
+        return 1e3 * np.diff(np.interp(self.edges, schedule.s, schedule.t_us))
 
     def classical_start(self, index, *, least=0.99):
         """Level populations (K,) of one classical state at ``s_end``, to start a reverse anneal from.
@@ -199,29 +244,29 @@ class RateTable:
     def diabatic_estimate(self, schedule):
         """(largest first-order estimate of the population that leaves the ground state, its s)."""
         best, where = 0.0, float(schedule.s[0])
-        for rates, cells, _, speed in self._legs(schedule):
+        for rates, cells, _, speed, _ in self._legs(schedule):
             drive = rates.drive[cells] * speed**2
             if drive.max() > best:
                 best, where = float(drive.max()), float(rates.s[cells[drive.argmax()]])
         return best, where
 
     def _legs(self, schedule):
-        """For each piece of the schedule below s_end: rates, cells, ns in each, |ds/dt| per ns."""
+        """For each piece of the schedule below s_end: rates, cells, ns in each, |ds/dt| per ns, its number."""
         edges, ns = self.edges, np.diff(schedule.t_us) * 1e3
-        for a, b, time in zip(schedule.s[:-1], schedule.s[1:], ns, strict=True):
+        for piece, (a, b, time) in enumerate(zip(schedule.s[:-1], schedule.s[1:], ns, strict=True)):
             low, high = min(a, b), min(max(a, b), self.s_end)
             if low >= self.s_end:
                 continue
             speed = abs(b - a) / time
             if high - low <= edges[1]:
                 dwell = (high - low) / speed if speed else time
-                yield self.rates_at((low + high) / 2), _FIRST, np.array([dwell]), speed
+                yield self.rates_at((low + high) / 2), _FIRST, np.array([dwell]), speed, piece
                 continue
             overlap = np.minimum(edges[1:], high) - np.maximum(edges[:-1], low)
             cells = np.flatnonzero(overlap > 0)
             if b < a:
                 cells = cells[::-1]
-            yield self.cells, cells, overlap[cells] / speed, speed
+            yield self.cells, cells, overlap[cells] / speed, speed, piece
 
 
 def checked_levels(levels):

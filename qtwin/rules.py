@@ -91,7 +91,7 @@ def follow(s, weight, t_us=20.0, *, points=12, properties=None, knots="best"):
     total = int(round(t_us * TICKS_PER_US))
     for count in range(most, 1, -1):  # fewer points where the grid of times leaves no room for more
         chosen = _knots(s, times, count, knots)
-        ticks = _ticks(np.diff(np.interp(chosen, s, times)), np.diff(chosen), total, shortest)
+        ticks = whole_ticks(np.diff(np.interp(chosen, s, times)), np.diff(chosen), total, shortest)
         if ticks is not None:
             break
     schedule = AnnealSchedule(np.stack([np.concatenate([[0], np.cumsum(ticks)]) / TICKS_PER_US, chosen], 1))
@@ -123,7 +123,7 @@ def _knots(s, times, count, how):
     return s[chosen]
 
 
-def _ticks(dwell, rise, total, shortest):
+def whole_ticks(dwell, rise, total, shortest):
     """Whole ticks (m,) of 0.01 µs that add up to ``total``, none too short for its rise in s; None if impossible."""
     least = np.maximum(np.ceil(rise * shortest * TICKS_PER_US * (1 - 1e-12)), 1).astype(int)
     spare = total - least.sum()

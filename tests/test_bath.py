@@ -283,6 +283,46 @@ def test_offset_does_not_matter():
     np.testing.assert_allclose(a, b, rtol=1e-9)
 
 
+# ---- the adjoint
+
+
+FORWARD = AnnealSchedule([[0, 0], [3, 0.2], [4, 0.45], [9, 0.55], [10, 1]])
+SHORT = AnnealSchedule([[0, 0], [3, 0.45], [5, 0.45], [5.3, 0.451], [8, 0.5], [9, 0.5], [10, 1]])
+DOWN = AnnealSchedule([[0, 1], [2, 0.46], [4, 0.46], [7, 1]])
+
+
+@pytest.mark.parametrize("schedule", [FORWARD, SHORT, DOWN], ids=["forward", "pause and short", "reverse"])
+@pytest.mark.parametrize(("n", "seed", "bath"), [(4, 1, OHMIC), (3, 2, Bath()), (4, 1, Bath(T_mK=3, width_ghz=0))])
+def test_gradient_is_that_of_finite_differences(n, seed, bath, schedule):
+    """At 3 mK populations far above the ground level take the positive step."""
+    model = qubo(n, seed)
+    table = RateTable(model, FUNCTIONS, bath, cells=48)
+    start = table.classical_start(2**n - 2) if schedule is DOWN else None
+    weights = np.random.default_rng(seed).uniform(0, 1, 2**n)
+    durations = np.diff(schedule.t_us)
+
+    def value(changed):
+        times = np.concatenate([[0], np.cumsum(changed)])
+        later = AnnealSchedule(np.stack([times, schedule.s], 1))
+        return weights @ table.probabilities(table.evolve(later, start))
+
+    found, slopes = table.gradient(schedule, weights, start)
+    expected = []
+    for move in 2e-3 * np.diag(durations):
+        near, far = (value(durations + k * move) - value(durations - k * move) for k in (1, 2))
+        expected.append((8 * near - far) / (12 * move.sum()))
+    assert found == pytest.approx(value(durations), abs=1e-12)
+    np.testing.assert_allclose(slopes, expected, atol=1e-6 * np.abs(expected).max() + 1e-11)
+    assert np.abs(slopes).max() > 1e-5
+
+
+def test_shares_are_the_parts_of_each_piece():
+    table = RateTable(qubo(3, 1), FUNCTIONS, cells=16)
+    durations = np.diff(FORWARD.t_us)
+    times = np.interp(table.edges, FORWARD.s, FORWARD.t_us)
+    np.testing.assert_allclose(table.shares(FORWARD.s) @ durations, np.diff(times), atol=1e-12)
+
+
 # ---- the coherent guard
 
 

@@ -31,6 +31,7 @@ ARROWS = {
     "exact": PHYSICS,
     "dynamics": PHYSICS,
     "bath": PHYSICS,
+    "control": {"schedule", "rules", "bath"},
     "annealers": {"ising", "schedule", "bath"},
     "lhz": {"ising"},
     "fit": set(),
