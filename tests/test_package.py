@@ -40,7 +40,7 @@ ARROWS = {
     "figures": {"ising", "schedule", "exact", "lhz"},
     "shipped": PHYSICS | {"exact"},
     "checks": PHYSICS | {"exact", "bath", "annealers", "lhz", "gaps"},
-    "widgets": PHYSICS | {"exact", "bath", "annealers", "lhz", "fit", "gaps", "figures", "shipped"},
+    "widgets": PHYSICS | {"rules", "exact", "bath", "control", "annealers", "lhz", "fit", "gaps", "figures", "shipped"},
     "course": PHYSICS | {"exact", "bath", "annealers", "gaps"},
 }
 LEAVES = {"widgets", "course", "checks", "_install", "_doctor", "__main__"}  # used by each other and by notebooks only

@@ -1,0 +1,308 @@
+"""The schedule designer in a real JupyterLab: drag, keyboard, undo, refusals, how fast it answers, its code."""
+
+import json
+import statistics
+
+import numpy as np
+import pytest
+
+from qtwin import AnnealSchedule
+from qtwin._requests import PROPERTIES
+
+pytestmark = pytest.mark.browser
+SOURCE = """from qtwin import instances
+from qtwin.widgets import ScheduleDesigner
+designer = ScheduleDesigner(instances.qubo(6, rng=3))
+designer.preset("gap")
+designer"""
+KERNEL = dict(name="python3", display_name="Python 3", language="python")
+
+
+@pytest.fixture(scope="module")
+def designer(run_notebook, lab):
+    """The designer of a notebook, six spins, shared by the tests of this file."""
+    cells = [
+        dict(cell_type="code", id=name, source=source, metadata={}, outputs=[], execution_count=None)
+        for name, source in (("a", SOURCE), ("b", "1"))
+    ]
+    notebook = dict(cells=cells, metadata=dict(kernelspec=KERNEL), nbformat=4, nbformat_minor=5)
+    (lab["folder"] / "designer.ipynb").write_text(json.dumps(notebook))
+    return Seen(run_notebook("designer.ipynb"))
+
+
+class Seen:
+    """What a reader sees of the designer, and what the kernel holds."""
+
+    def __init__(self, page):
+        self.page = page
+        self.root = page.locator(".qtwin-designer").first
+        self.root.locator(".qtwin-point").first.wait_for(timeout=60_000)
+        self.root.scroll_into_view_if_needed()
+
+    def settle(self):
+        """Wait until the last question has its answer on the page."""
+        ready = """root => (root.dataset.asked ?? "") === (root.dataset.answered ?? "")"""
+        self.page.wait_for_function(ready, arg=self.root.element_handle())
+
+    @property
+    def labels(self):
+        return self.root.locator(".qtwin-point").evaluate_all("all => all.map((e) => e.getAttribute('aria-valuetext'))")
+
+    @property
+    def points(self):
+        """(t, s) of the points that can be moved, as a screen reader hears them."""
+        words = [one.split() for one in self.labels]
+        return [(float(w[1]), float(w[5])) for w in words]
+
+    @property
+    def success(self):
+        return float(self.root.locator(".qtwin-big").inner_text().split()[0])
+
+    @property
+    def words(self):
+        return self.root.locator(".qtwin-words").inner_text()
+
+    def kernel(self, expression):
+        """repr of an expression in the kernel of the notebook."""
+        return self.page.evaluate(
+            """async (code) => {
+              const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+              const future = kernel.requestExecute({code: "", user_expressions: {x: code}});
+              const reply = await future.done;
+              return reply.content.user_expressions.x.data["text/plain"];
+            }""",
+            expression,
+        )
+
+    def centre(self, k):
+        box = self.root.locator(".qtwin-point .qtwin-dot").nth(k).bounding_box()
+        return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+    def drag(self, k, dx, dy, steps=12, drop=True):
+        x, y = self.centre(k)
+        self.page.mouse.move(x, y)
+        self.page.mouse.down()
+        self.page.mouse.move(x + dx, y + dy, steps=steps)
+        if drop:
+            self.page.mouse.up()
+            self.settle()
+
+    def preset(self, name):
+        self.root.get_by_role("button", name=name, exact=True).click()
+        self.settle()
+
+
+def three_points(seen):
+    """Linear with a point in the middle, added by a double click."""
+    seen.preset("Linear")
+    box = seen.root.locator(".qtwin-band").bounding_box()
+    seen.page.mouse.dblclick(box["x"] + 0.5 * box["width"], box["y"] + 0.5 * box["height"])
+    seen.settle()
+    assert len(seen.points) == 2 and seen.points[0] == pytest.approx((10, 0.5), abs=0.15)
+
+
+def test_a_drag_moves_the_point_the_success_and_the_kernels_schedule(designer):
+    seen = designer
+    three_points(seen)
+    before, words = seen.success, seen.words
+    seen.drag(0, -150, 20)
+    (t, s), end = seen.points
+    assert t < 8 and s < 0.48 and end == (20, 1)
+    assert seen.success != before and seen.words != words and f"s = {s:.2f}" in seen.words
+    held = np.array(json.loads(seen.kernel("designer.value.points")))
+    np.testing.assert_allclose(held, [[0, 0], [t, s], [20, 1]], atol=5e-4)
+    assert f"{100 * float(seen.kernel('designer.answer.success')):.1f}" == f"{seen.success:.1f}"
+    assert seen.page.trouble == []
+
+
+def test_a_drag_is_one_step_of_undo_by_keyboard(designer):
+    seen = designer
+    three_points(seen)
+    middle = seen.points[0]
+    seen.drag(0, 60, 50)
+    moved = seen.points[0]
+    assert moved != middle
+    seen.page.keyboard.press("Control+z")
+    seen.settle()
+    assert seen.points[0] == middle
+    seen.page.keyboard.press("Control+y")
+    seen.settle()
+    assert seen.points[0] == moved
+    seen.root.get_by_role("button", name="Undo", exact=True).click()
+    seen.settle()
+    assert seen.points[0] == middle
+
+
+def test_an_illegal_drag_is_refused_visibly(designer):
+    seen = designer
+    three_points(seen)
+    seen.drag(0, -10_000, -100, drop=False)  # far left: the point would have to be steeper than allowed
+    assert seen.root.get_attribute("data-refused") == "times rise from point to point"
+    assert seen.root.locator(".qtwin-cross").count() == 1 and seen.root.locator(".qtwin-forbidden").count() == 1
+    assert "Not allowed" in seen.words and "qtwin-bad" in seen.root.locator(".qtwin-words").get_attribute("class")
+    seen.page.mouse.up()
+    seen.settle()
+    t, s = seen.points[0]
+    assert t > 0 and s <= 2 * t + 1e-9
+    AnnealSchedule(json.loads(seen.kernel("designer.value.points"))).validate(PROPERTIES)
+    assert seen.root.locator(".qtwin-forbidden").count() == 0
+    seen.page.wait_for_function("!document.querySelector('.qtwin-cross')")
+    assert "Not allowed" not in seen.words
+
+
+def test_falling_s_and_too_steep_pieces_cannot_be_made_by_any_drag(designer):
+    seen, rng = designer, np.random.default_rng(1)
+    seen.preset("Gap-informed")
+    refused = set()
+    for _ in range(12):
+        k = int(rng.integers(0, len(seen.points)))
+        seen.drag(k, *rng.uniform(-400, 400, 2), steps=4, drop=False)
+        refused.add(seen.root.get_attribute("data-refused"))
+        seen.page.mouse.up()
+        seen.settle()
+        AnnealSchedule(json.loads(seen.kernel("designer.value.points"))).validate(PROPERTIES)
+    assert {"times rise from point to point", "s must not fall"} & refused
+
+
+def test_the_kernel_refuses_what_a_page_might_still_send(designer):
+    seen = designer
+    before = seen.kernel("designer.value")
+    code = "designer._from_page(designer, dict(kind='points', points=[[0,0],[1,1],[0,1]], gesture='x'), [])"
+    assert seen.kernel(code) == "None" and seen.kernel("designer.value") == before
+    seen.page.wait_for_function("document.querySelector('.qtwin-words').innerText.includes('Not allowed: points[2]')")
+
+
+def test_keyboard_moves_adds_and_removes_points(designer):
+    seen, page = designer, designer.page
+    three_points(seen)
+    active = "window.jupyterapp.shell.currentWidget.content.activeCellIndex"
+    cell = page.evaluate(active)
+    seen.root.locator(".qtwin-point").first.focus()
+    t, s = seen.points[0]
+    for key in ("ArrowLeft", "ArrowLeft", "ArrowUp"):
+        page.keyboard.press(key)
+    seen.settle()
+    assert seen.points[0] == pytest.approx((t - 0.2, s + 0.01), abs=1e-6)
+    page.keyboard.press("Shift+ArrowDown")
+    seen.settle()
+    assert seen.points[0][1] == pytest.approx(s - 0.09, abs=1e-6)
+    page.keyboard.press("Insert")
+    seen.settle()
+    assert len(seen.points) == 3
+    page.keyboard.press("Delete")
+    seen.settle()
+    assert len(seen.points) == 2
+    for _ in range(4):
+        page.keyboard.press("Control+z")
+        seen.settle()
+    assert seen.points[0] == pytest.approx((t, s), abs=1e-6)
+    assert page.evaluate(active) == cell
+    names = seen.root.locator(".qtwin-point").evaluate_all("all => all.map((e) => e.getAttribute('aria-label'))")
+    assert names == ["Point 2 of 3", "Point 3 of 3"]
+    assert page.trouble == []
+
+
+def test_a_refused_key_says_why(designer):
+    seen = designer
+    seen.preset("Linear")
+    seen.root.locator(".qtwin-point").last.focus()
+    seen.page.keyboard.press("ArrowDown")
+    assert "an anneal ends at s = 1" in seen.words
+    assert seen.points == [(20, 1)]
+
+
+def test_thirteen_points_are_refused(designer):
+    seen = designer
+    three_points(seen)
+    seen.root.locator(".qtwin-point").first.focus()
+    for _ in range(12):
+        seen.page.keyboard.press("Insert")
+        seen.settle()
+    assert len(seen.points) == 11 and "at most 12 points" in seen.words
+
+
+def test_success_follows_within_a_tenth_of_a_second(designer):
+    """Median over the steps of a drag at six spins, from the move to the new number, measured in the browser."""
+    seen = designer
+    three_points(seen)
+    seen.root.evaluate("""root => {
+      window.times = {};
+      window.delays = [];
+      window.watcher = new MutationObserver((changes) => changes.forEach(({attributeName}) => {
+        const now = performance.now();
+        if (attributeName === "data-asked") window.times[root.dataset.asked] = window.moved ?? now;
+        else window.delays.push(now - window.times[root.dataset.answered]);
+      }));
+      window.watcher.observe(root, {attributeFilter: ["data-asked", "data-answered"]});
+      root.addEventListener("pointermove", (event) => (window.moved = event.timeStamp), true);
+    }""")
+    x, y = seen.centre(0)
+    seen.page.mouse.move(x, y)
+    seen.page.mouse.down()
+    for k in range(30):
+        seen.page.mouse.move(x - 3 * k, y + 2 * k)
+        seen.page.wait_for_timeout(120)
+    seen.page.mouse.up()
+    seen.settle()
+    delays = seen.page.evaluate("window.watcher.disconnect() || window.delays")
+    assert len(delays) >= 15
+    print(f"median of {len(delays)} steps: {statistics.median(delays):.0f} ms")
+    assert statistics.median(delays) < 100
+
+
+def test_another_bath_changes_the_answer_and_the_code(designer):
+    seen = designer
+    seen.preset("Fast, then wait")
+    thermal = seen.success
+    seen.root.get_by_label("Bath").select_option(index=2)
+    seen.settle()
+    assert abs(seen.success - thermal) > 1
+    assert "kappa=0.0001" in seen.root.locator(".qtwin-code").inner_text()
+    seen.root.get_by_label("Total time").select_option("100")
+    seen.settle()
+    assert seen.points[-1] == (100, 1)
+    seen.root.get_by_label("Bath").select_option(index=0)
+    seen.root.get_by_role("button", name="Reset", exact=True).click()
+    seen.settle()
+    assert seen.points == [(20, 1)]
+
+
+def test_copied_code_runs(designer):
+    seen = designer
+    seen.preset("Pause")
+    seen.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    seen.root.get_by_role("button", name="Copy Ocean code").click()
+    seen.root.get_by_role("button", name="Copied").wait_for()
+    code = seen.page.evaluate("navigator.clipboard.readText()")
+    assert code == seen.kernel("print(designer.code)") or code.splitlines()[0] == "import qtwin"
+    names = {}
+    exec(code, names)
+    answers = names["answers"]
+    assert answers.info["anneal_schedule"] == json.loads(seen.kernel("designer.value.points"))
+    assert answers.record.num_occurrences.sum() == 1000
+
+
+def test_dark_theme_stays_readable_and_narrow_page_does_not_overflow(designer):
+    seen, page = designer, designer.page
+    for theme in ("JupyterLab Dark", "JupyterLab Light"):
+        page.evaluate("t => void window.jupyterapp.commands.execute('apputils:change-theme', {theme: t})", theme)
+        light = str(theme.endswith("Light")).lower()
+        page.wait_for_function("d => document.body.dataset.jpThemeLight === d", arg=light)
+        page.wait_for_timeout(500)
+        ground = brightness(seen.root, "backgroundColor")
+        parts = ((".qtwin-tick", "fill"), (".qtwin-axis", "fill"), (".qtwin-big", "color"), (".qtwin-gaptext", "fill"))
+        for part, kind in parts:
+            assert abs(brightness(seen.root.locator(part).first, kind) - ground) > 80, f"{part} in {theme}"
+    for width in (700, 1000, 1400):
+        page.set_viewport_size(dict(width=width, height=1000))
+        page.wait_for_timeout(800)
+        inside = seen.root.evaluate("root => root.scrollWidth <= root.clientWidth + 1")
+        plot = seen.root.locator(".qtwin-stage-svg").bounding_box()
+        assert inside and plot["width"] > 240 and plot["height"] > 300
+    assert page.trouble == []
+
+
+def brightness(element, kind):
+    """Mean of red, green, blue, 0 … 255."""
+    colour = element.evaluate("(e, kind) => getComputedStyle(e)[kind]", kind)
+    return np.mean([float(v) for v in colour.split("(")[1].rstrip(")").split(",")[:3]])
