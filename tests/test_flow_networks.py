@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from qtwin.fit import Plan
-from qtwin.flow import physics, training
+from qtwin.flow import networks, physics, training
 from qtwin.flow._environments import environments
-from qtwin.flow.networks import SRU, ChainLayer, PadSRU, SpinSRU, rollout, to_complex, to_real
+from qtwin.flow.networks import SRU, ChainLayer, PadSRU, SpinSRU, joint, rollout, to_complex, to_real
 
 
 def randomised(network, seed=0):
@@ -152,3 +152,30 @@ def test_short_training_beats_the_tangent_line_on_longer_chains():
     line = physics.tangent_line(exact[:, 0], 100)
     mre = [physics.relative_entropy(exact, p).mean(0)[-1] for p in (found, line)]
     assert mre[0] < mre[1]
+
+
+def test_fine_tuning_leaves_the_network_alone_and_starts_from_it():
+    torch.manual_seed(1)
+    network = SpinSRU(8, layers=0, peephole=False)
+    before = [p.detach().clone() for p in network.parameters()]
+    tuned, history = training.fine_tune(network, 3, 30, lr=1e-2, every=10, progress=False)
+    assert all(torch.equal(a, b) for a, b in zip(before, network.parameters(), strict=True))
+    assert len(history.validations) == 3
+    with torch.no_grad():
+        start, end = (training.validation((3,), rng=99)(net) for net in (network, tuned))
+    assert end == pytest.approx(history.validations[-1]) and end < 0.5 * start
+
+
+def test_lengths_together_are_lengths_one_by_one():
+    for network in (randomised(SpinSRU(6)), randomised(PadSRU(6, largest=4))):
+        batch = [to_real(physics.haar_states(n, 6, rng=n).reshape(2, 3, -1)) for n in (2, 4)]
+        with torch.no_grad():
+            for alone, found in zip(batch, joint(network, batch), strict=True):
+                assert torch.allclose(network(alone)[0], found, atol=1e-5)
+
+
+def test_a_rollout_in_parts_is_the_rollout(monkeypatch):
+    network, psi0 = randomised(SpinSRU(4)), physics.product_states(3, 7, rng=1)
+    whole = rollout(network, psi0, 3)
+    monkeypatch.setattr(networks, "ROWS", 16)
+    assert np.abs(rollout(network, psi0, 3) - whole).max() < 1e-6

@@ -72,10 +72,10 @@ _LINEAR = {"width": 16, "peephole": False}
 _PAD = {"lr": 1e-3, "windows": 24, "shrink": False}
 _ALL_RECIPES = (
     Recipe("spin-sru", "SpinSRU", {"width": 24}, steps=4_800),
-    Recipe("spin-sru-linear", "SpinSRU", _LINEAR, steps=3_000),
-    Recipe("encoder", "SpinSRU", _LINEAR | {"layers": 0}, steps=1_500),
-    Recipe("pad-sru", "PadSRU", {"width": 256}, steps=1_200, unrolled=0.2, **_PAD),
-    Recipe("pad-sru-literal", "PadSRU", {"width": 256, "residual": False}, steps=900, **_PAD),
+    Recipe("spin-sru-linear", "SpinSRU", _LINEAR, steps=2_400),
+    Recipe("encoder", "SpinSRU", _LINEAR | {"layers": 0}, steps=1_200),
+    Recipe("pad-sru", "PadSRU", {"width": 256}, steps=1_200, **_PAD),
+    Recipe("pad-sru-literal", "PadSRU", {"width": 256, "residual": False}, steps=800, **_PAD),
     Recipe("gates-0.1", "Gates", sizes=(2, 3, 4), dt=0.1, steps=1_500),
     Recipe("gates-0.002", "Gates", sizes=(2, 3, 4), steps=1_500),
     Recipe("generator", "Generator", sizes=(2, 3)),

@@ -6,6 +6,8 @@ error of the increments in units of (2Δt)², where 'nothing moves' is about 3 (
 copying the input).  Unrolled: the network's own predictions go in.
 """
 
+import copy
+
 import numpy as np
 
 from .. import fit as loop
@@ -70,6 +72,25 @@ def unrolled(network, batch):
 def train(network, sizes, plan, *, loss=teacher_forced, dt=DT, length=WINDOW, count=batch_size, **options):
     """Train on chains of ``sizes`` → History.  ``options`` go to :func:`qtwin.fit.fit` (seed, checkpoint, stop, …)."""
     return loop.fit(network, drawer(sizes, dt=dt, length=length, count=count), loss, plan, **options)
+
+
+def validation(sizes, *, rng, dt=DT, length=WINDOW, count=16):
+    """A function network → teacher-forced loss on ``count`` fixed windows of each size, for ``fit``'s validate."""
+    batch = tuple(to_real(windows(n, count, rng=rng, dt=dt, length=length)) for n in sizes)
+    return lambda network: float(teacher_forced(network, batch))
+
+
+def fine_tune(network, n, updates, *, lr=1e-3, windows=8, length=WINDOW, dt=DT, every=10, **options):
+    """Go on training a copy of ``network`` on chains of n spins alone → (copy, History with validation losses).
+
+    windows: in an update.  The validation is teacher-forced on 16 fixed windows; ``options`` go to ``fit``.  With an
+    untrained network it is the training from scratch to compare with.
+    """
+    network = copy.deepcopy(network).train()
+    plan = loop.Plan(updates, lr, "adamw", weight_decay=0.0, warmup=0.03, every=every)
+    checked = validation((n,), rng=99, dt=dt)
+    settings = {"dt": dt, "length": length, "count": lambda n: windows, "validate": checked}
+    return network, train(network, (n,), plan, **settings, **options)
 
 
 def evaluate(roll, n, *, steps=100, count=100, seed=5, dt=DT):

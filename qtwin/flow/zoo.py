@@ -91,10 +91,10 @@ def _roll(model, psi0, steps, dt):
     return model.rollout(psi0, steps, dt) if hasattr(model, "stay") else model.rollout(psi0, steps)
 
 
-def pack(name, folder, *, out=None):
+def pack(name, folder, *, out=None, count=100):
     """Stack the finished seeds of a model in ``folder`` into one shipped file, with their scores → its path.
 
-    Raises ValueError where nothing is finished or seeds follow different recipes.
+    count: random states of the scores.  Raises ValueError where nothing is finished or seeds follow different recipes.
     """
     paths = sorted(Path(folder).glob(f"{name}-seed*.safetensors"), key=lambda path: int(path.stem.split("seed")[-1]))
     if name not in RECIPES or not paths:
@@ -109,7 +109,7 @@ def pack(name, folder, *, out=None):
         arrays = {key: a.astype(np.float16) for key, a in arrays.items()}
     header = {"recipe": made[0]["recipe"], "seeds": [m["seed"] for m in made], "made_with": headers[0]["made_with"]}
     header["histories"] = [h["history"] and {key: _short(row) for key, row in h["history"].items()} for h in headers]
-    header["scores"] = scores(FlowModel(arrays, header))
+    header["scores"] = scores(FlowModel(arrays, header), count=count)
     return _weights.write(name, arrays, header, FOLDER if out is None else out, key=_KEY)
 
 
