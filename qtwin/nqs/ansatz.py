@@ -56,14 +56,14 @@ class Network:
 
     def log(self, theta, x):
         """log|ψ| (…) and sign or phase of ψ (…)."""
-        value = self.value(theta, x)
-        if self.logarithmic:
-            return value.real, np.exp(1j * value.imag) if np.iscomplexobj(value) else np.ones(value.shape)
         if self.name == "sinh":  # beyond the range of sinh itself
             value = _tanh_layer(theta, x, 1)[0]
             size = np.abs(value)
             with np.errstate(divide="ignore"):
                 return size + np.log1p(-np.exp(-2 * size)) - np.log(2), np.sign(value)
+        value = self.value(theta, x)
+        if self.logarithmic:
+            return value.real, np.exp(1j * value.imag) if np.iscomplexobj(value) else np.ones(value.shape)
         with np.errstate(divide="ignore"):
             return np.log(np.abs(value)), np.sign(value)
 
