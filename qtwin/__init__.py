@@ -34,6 +34,7 @@ _NAMES = {
     "gap_curves": "exact",
     "Bath": "bath",
     "annealer": "annealers",
+    "twin": "nqs.twin",
 }
 _MODULES = (
     "ising",
@@ -49,6 +50,7 @@ _MODULES = (
     "lhz",
     "fit",
     "gaps",
+    "nqs",
     "flow",
     "figures",
     "widgets",
@@ -75,6 +77,7 @@ if TYPE_CHECKING:
         instances,
         ising,
         lhz,
+        nqs,
         rules,
         schedule,
         shipped,
@@ -84,6 +87,7 @@ if TYPE_CHECKING:
     from .bath import Bath  # noqa: F401
     from .exact import Spectrum, gap_curves, spectrum  # noqa: F401
     from .ising import IsingModel  # noqa: F401
+    from .nqs.twin import twin  # noqa: F401
     from .schedule import AnnealingFunctions, AnnealSchedule  # noqa: F401
 
 

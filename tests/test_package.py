@@ -36,11 +36,13 @@ ARROWS = {
     "lhz": {"ising"},
     "fit": set(),
     "gaps": PHYSICS | {"exact", "lhz", "fit"},
+    "nqs": PHYSICS | {"exact"},  # the class Spectrum, as a form of the result
     "flow": {"ising", "fit"},
     "figures": {"ising", "schedule", "exact", "lhz"},
     "shipped": PHYSICS | {"exact"},
-    "checks": PHYSICS | {"exact", "bath", "annealers", "lhz", "gaps"},
-    "widgets": PHYSICS | {"rules", "exact", "bath", "control", "annealers", "lhz", "fit", "gaps", "figures", "shipped"},
+    "checks": PHYSICS | {"exact", "bath", "annealers", "lhz", "gaps", "nqs", "flow", "rules", "dynamics"},
+    "widgets": PHYSICS
+    | {"rules", "exact", "bath", "control", "annealers", "lhz", "fit", "gaps", "nqs", "flow", "figures", "shipped"},
     "course": PHYSICS | {"exact", "bath", "annealers", "gaps"},
 }
 LEAVES = {"widgets", "course", "checks", "_install", "_doctor", "__main__"}  # used by each other and by notebooks only
@@ -115,7 +117,8 @@ def ours(node, depth):
     else:
         dotted = [["qtwin", *(node.module or alias.name).split(".")] for alias in node.names]
     lazy = {**qtwin._NAMES, "__version__": "__init__"}
-    return {lazy.get(names[1], names[1]) for names in dotted if names[0] == "qtwin" and len(names) > 1} - {"__init__"}
+    found = {lazy.get(names[1], names[1]) for names in dotted if names[0] == "qtwin" and len(names) > 1}
+    return {name.split(".")[0] for name in found} - {"__init__"}
 
 
 def direct_imports():
