@@ -130,7 +130,7 @@ def test_altered_and_missing_weights_are_refused(tmp_path):
         flow.load("generator", folder=tmp_path)
 
 
-TINY = replace(recipes.RECIPES["spin-sru"], options={"width": 4}, sizes=(2, 3), steps=6, windows=4, unrolled=0.5)
+TINY = replace(recipes.RECIPES["spin-sru"], options={"width": 4}, sizes=(2, 3), steps=6, windows=4, long=0.5)
 
 
 def test_a_training_stopped_and_resumed_ends_the_same(tmp_path):

@@ -20,6 +20,7 @@ from .physics import DT, evolve, haar_states, product_states
 PRESETS = ("fast", "full")
 _ERRORS = ("stay_error", "flip_error")
 PAIRS = 32  # pairs of states a chain length, for the gates
+LONGER = 4  # times the length of a window, in the long part
 TRAJECTORIES = 40  # trajectories of 100 steps a chain length, for the generator
 
 
@@ -29,8 +30,8 @@ class Recipe:
 
     kind: class in ``flow.networks``, 'Gates' or 'Generator'; options: keywords of the class.  sizes: chain lengths n
     in training.  steps: optimiser steps (of the networks), iterations (of the gates).  windows: of each length in an
-    update, up to n = 3; then half for every further spin.  unrolled: the last part of the steps whose loss feeds the
-    network's own predictions back.
+    update, up to n = 3; then half for every further spin.  long: the last part of the steps, with windows four times as
+    long and a quarter as many: a memory trained on 16 steps alone may drift after them.
     """
 
     name: str
@@ -42,7 +43,7 @@ class Recipe:
     lr: float = 3e-3
     windows: int = 32
     shrink: bool = True
-    unrolled: float = 0.0
+    long: float = 0.0
 
     @property
     def plan(self):
@@ -67,12 +68,21 @@ class Recipe:
         """Windows of n spins in an update."""
         return max(2, self.windows >> max(0, n - 3)) if self.shrink else self.windows
 
+    def drawer(self):
+        """``draw(step, rng)`` of ``qtwin.fit``."""
+        from .training import WINDOW, drawer
+
+        short = drawer(self.sizes, dt=self.dt, count=self.count)
+        few = drawer(self.sizes, dt=self.dt, length=LONGER * WINDOW, count=lambda n: max(1, self.count(n) // LONGER))
+        switch = self.steps * (1 - self.long)
+        return lambda step, rng: (short if step < switch else few)(step, rng)
+
 
 _LINEAR = {"width": 16, "peephole": False}
 _PAD = {"lr": 1e-3, "windows": 24, "shrink": False}
 _ALL_RECIPES = (
-    Recipe("spin-sru", "SpinSRU", {"width": 24}, steps=4_800),
-    Recipe("spin-sru-linear", "SpinSRU", _LINEAR, steps=2_400),
+    Recipe("spin-sru", "SpinSRU", {"width": 24}, steps=4_000, long=0.4),
+    Recipe("spin-sru-linear", "SpinSRU", _LINEAR, steps=2_400, long=0.4),
     Recipe("encoder", "SpinSRU", _LINEAR | {"layers": 0}, steps=1_200),
     Recipe("pad-sru", "PadSRU", {"width": 256}, steps=1_200, **_PAD),
     Recipe("pad-sru-literal", "PadSRU", {"width": 256, "residual": False}, steps=800, **_PAD),
@@ -185,21 +195,10 @@ def _network(chosen, seed, target, progress, stop):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = chosen.network()
-    switch = chosen.steps * (1 - chosen.unrolled)
-    draw = training.drawer(chosen.sizes, dt=chosen.dt, count=chosen.count)
-    step = [0]
-
-    def drawn(k, rng):
-        step[0] = k
-        return draw(k, rng)
-
-    def loss(network, batch):
-        return (training.teacher_forced if step[0] < switch else training.unrolled)(network, batch)
-
     history = fit.fit(
         network,
-        drawn,
-        loss,
+        chosen.drawer(),
+        training.teacher_forced,
         chosen.plan,
         seed=seed,
         checkpoint=None if target is None else target.with_suffix(".checkpoint"),

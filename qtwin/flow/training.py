@@ -21,8 +21,12 @@ START = 100  # a window starts before this step
 def windows(n, count, *, rng, dt=DT, length=WINDOW):
     """Exact windows (count, length + 1, 2^n) complex: half product, half Haar states, random start times."""
     rng = np.random.default_rng(rng)
-    half = count // 2
-    psi0 = np.concatenate([product_states(n, count - half, rng=rng), haar_states(n, half, rng=rng)])
+    half = (count + (rng.integers(2) if count % 2 else 0)) // 2
+    mixed = [
+        product_states(n, max(1, count - half), rng=rng)[: count - half],
+        haar_states(n, max(1, half), rng=rng)[:half],
+    ]
+    psi0 = np.concatenate(mixed)
     energies, vectors = _eigen(n)
     spectral = (psi0 @ vectors) * np.exp(-1j * dt * rng.integers(0, START, (count, 1)) * energies)
     turned = spectral[:, None] * np.exp(-1j * dt * np.outer(np.arange(length + 1), energies))
