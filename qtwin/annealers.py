@@ -1,4 +1,4 @@
-"""The annealer as Ocean code sees it: emulated from the bath's master equation, or a QPU.
+"""The annealer as Ocean code sees it: emulated from the bath's master equation, a QPU, or its recorded runs.
 
 ``annealer("emulated")`` stands where ``DWaveSampler()`` stands.  Each programming scales the problem
 as the QPU does, draws one set of control errors on h and J, and anneals each connected component
@@ -6,6 +6,7 @@ qubit by qubit, chains included; a component has at most 8 qubits.  Success is s
 submitted problem.
 """
 
+import os
 from collections import OrderedDict
 from dataclasses import asdict, dataclass
 
@@ -13,6 +14,7 @@ import dimod
 import numpy as np
 
 from ._problem import SpinProblem, combine_levels, merge_levels
+from ._records import recorder, replayer
 from ._requests import PARAMETERS, PROPERTIES, check_ranges, read_request, scale_factor
 from .bath import MAX_QUBITS, Bath, RateTable, checked_levels
 from .ising import index_of, spins_of
@@ -28,26 +30,44 @@ _EXAMPLES = {AnnealingFunctions: "AnnealingFunctions.dwave('Advantage_system4.1'
 def annealer(kind="emulated", functions=None, bath=None, control_errors=CONTROL_ERRORS, levels=None, seed=None):
     """An annealer with the interface of Ocean's DWaveSampler.
 
-    kind: "emulated", or "qpu" for a DWaveSampler when a token is configured (then the other
-    arguments must stay away).  functions: AnnealingFunctions in GHz (default Advantage_system7.1).
-    bath: a Bath.  control_errors: (σ_h, σ_J) in hardware units, one draw per programming, None for
-    none.  levels: energy levels kept, default min(2^n, 32).  seed: an int; call by call, the same
-    seed gives the same samples.
+    kind: "emulated"; "qpu" for a DWaveSampler when a token is configured; "recorded" to replay a file that
+    :func:`record` made, ``annealer("recorded", path)``.  The other arguments are for "emulated" only.
+    functions: AnnealingFunctions in GHz (default Advantage_system7.1).  bath: a Bath.  control_errors:
+    (σ_h, σ_J) in hardware units, one draw per programming, None for none.  levels: energy levels kept,
+    default min(2^n, 32).  seed: an int; call by call, the same seed gives the same samples.
 
-    Raises ValueError for functions without GHz; ImportError without the Ocean SDK.
+    Raises ValueError for functions without GHz, a missing token or profile, a damaged file of records;
+    ConnectionError for a QPU out of reach; ImportError without the Ocean SDK.
     """
+    if kind not in ("emulated", "qpu", "recorded"):
+        raise ValueError(f"annealer kind must be 'emulated', 'qpu' or 'recorded', got {kind!r}")
+    special = control_errors is not CONTROL_ERRORS or any(x is not None for x in (bath, levels, seed))
+    if kind == "recorded":
+        if special or not isinstance(functions, (str, os.PathLike)):
+            raise ValueError("annealer('recorded', path) takes the path of a file made by record, and nothing else")
+        return replayer(functions)
     if kind == "qpu":
-        if control_errors is not CONTROL_ERRORS or any(x is not None for x in (functions, bath, levels, seed)):
+        if special or functions is not None:
             raise ValueError("annealer('qpu') takes no functions, bath, control_errors, levels or seed; leave them out")
         return _qpu()
-    if kind != "emulated":
-        raise ValueError(f"annealer kind must be 'emulated' or 'qpu', got {kind!r}")
     sampler = EmulatedAnnealer(functions, bath, control_errors, levels, seed)
     try:
         from ._mock import EmulatedDWaveSampler
     except ModuleNotFoundError as error:
         raise _needs_ocean("annealer('emulated')", error) from None
     return EmulatedDWaveSampler(sampler)
+
+
+def record(sampler, path):
+    """A sampler that forwards to ``sampler`` and stores every answer in the file ``path``.
+
+    sampler: any dimod sampler, ``annealer("qpu")`` or a composite around it among them; put an
+    ``EmbeddingComposite`` inside, or fix its embedding, if the file is to be replayed.  An existing
+    file of the same sampler is continued.  Each SampleSet is stored under its problem (h, J, offset)
+    and all settings of the call; ``annealer("recorded", path)`` gives it back.  No API token gets
+    into the file: a run that holds it raises ValueError.
+    """
+    return recorder(sampler, path)
 
 
 class EmulatedAnnealer(dimod.Sampler):
@@ -242,27 +262,9 @@ def _needs_ocean(what, error):
 
 
 def _qpu():
-    """A DWaveSampler if a token is configured; asked offline, and never shown."""
+    """A DWaveSampler if a token is configured."""
     try:
-        from dwave.cloud.config import load_config
-        from dwave.cloud.config.exceptions import ConfigFileError
-        from dwave.cloud.exceptions import SolverError
-        from dwave.system import DWaveSampler
+        from ._qpu import QPU
     except ModuleNotFoundError as error:
         raise _needs_ocean("annealer('qpu')", error) from None
-    advice = "run `dwave config create`, set DWAVE_API_TOKEN, or use annealer('emulated')"
-    try:
-        token = load_config().get("token")
-    except ConfigFileError:
-        raise ValueError(f"the D-Wave configuration file cannot be read (DWAVE_CONFIG_FILE?); {advice}") from None
-    except ValueError:
-        raise ValueError(
-            f"the D-Wave profile asked for is not in the configuration (DWAVE_PROFILE?); {advice}"
-        ) from None
-    if not token:
-        raise ValueError(f"no D-Wave API token is configured; {advice}")
-    try:
-        return DWaveSampler()
-    except (OSError, ValueError, SolverError) as error:  # what they say may quote the configuration
-        reason = f"no QPU could be reached or chosen ({type(error).__name__})"
-        raise ConnectionError(f"{reason}; check network, token and solver, or use annealer('emulated')") from None
+    return QPU()
