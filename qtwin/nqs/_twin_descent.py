@@ -18,6 +18,7 @@ DAMPING = 1e-4
 SHIFT = 3.0  # ε in units of the residual
 SAFE_STEPS = 20  # above the ground state: steps with the shift at the level below
 STALL_STEPS = 8
+NOTHING = 1e-20  # the part of a tangent space that is rounding
 COLD = (1.0, 0.85)  # width at the start, in units of the spectrum's, and the factor per step
 WARM = (0.05, 0.5)
 
@@ -118,11 +119,13 @@ def _change_by_states(now, r, shift, damping, grid, points, below):
     """δθ (B, P) of networks with as many parameters as states: y from ((H - E + ε) K + λ) y = r, then Gᵀ y."""
     K = network.tangent_products(now.theta, now.hidden, grid.X)
     K *= now.slope[:, :, None] * now.slope[:, None]
+    whole = K.trace(axis1=1, axis2=2)
     out = np.concatenate([now.psi[:, :, None], below], axis=2)  # (B, D, 1 + m)
     KV = K @ out
     K -= KV @ out.transpose(0, 2, 1)
     K -= out @ (KV.transpose(0, 2, 1) - (out.transpose(0, 2, 1) @ KV) @ out.transpose(0, 2, 1))
-    trace = np.maximum(K.trace(axis1=1, axis2=2), 1e-200)[:, None, None]
+    trace = K.trace(axis1=1, axis2=2)
+    trace = np.where(trace > NOTHING * whole, trace, np.inf)[:, None, None]  # inf: nowhere left to go
     MK = grid.shifted_product(points, K, shift - now.energy) / trace
     regular = damping + 1e-13 * grid.width[points]
     MK[:, np.arange(len(grid.X)), np.arange(len(grid.X))] += regular[:, None]

@@ -6,7 +6,7 @@ whether a network of another s or level is the better start here costs nothing i
 """
 
 import numpy as np
-from scipy.linalg import eigh
+from scipy import linalg
 
 from . import _twin_network as network
 
@@ -121,11 +121,11 @@ class Pool:
     def ritz(self, point, slots):
         """Ritz values (d,) and vectors (D, d) at a point in the span of slots [(level, point), …]."""
         psi = self.psi[tuple(np.transpose(slots))]  # (m, D)
-        weight, mix = eigh(psi @ psi.T)
+        weight, mix = linalg.eigh(psi @ psi.T)
         mix = mix[:, weight > CUT * weight[-1]] / np.sqrt(weight[weight > CUT * weight[-1]])
         basis = np.linalg.qr(psi.T @ mix)[0]
         M = basis.T @ self.grid.product([point], basis.T).T
-        values, vectors = eigh((M + M.T) / 2)
+        values, vectors = linalg.eigh((M + M.T) / 2)
         return values, basis @ vectors
 
 

@@ -7,6 +7,8 @@ from . import _twin_paper as paper
 from ._twin_result import History, Twin
 from ._twin_search import Search
 
+ROUNDING = 1e-14  # of energies, in units of the width
+
 
 class AccurateRun:
     """Rayleigh-Gauss-Newton with repair, then Ritz values among the networks of a point (n ≤ 8) or of all points."""
@@ -105,7 +107,7 @@ def make_twin(
     points = np.arange(grid.s.size)
     image = np.moveaxis([grid.product(points, psi[:, :, k]) for k in range(psi.shape[2])], 0, 2)
     sigma = np.linalg.norm(image - energies[:, None] * psi, axis=1)
-    bound = checks.bounds(energies, sigma)[:, :L]
+    bound = checks.bounds(energies, sigma)[:, :L] + ROUNDING * grid.width[:, None]
     energies, psi = energies[:, :L], psi[:, :, :L]
     slope = grid.slope_product(points, psi[:, :, 0])
     couplings = np.abs(np.einsum("sxk,sx->sk", psi, slope))

@@ -35,14 +35,14 @@ class Limits:
 
 
 COMPLETE = Limits(residual=1e-9, agree=1e-8, stall=1e-13, steps=60)
-PARTIAL = Limits(residual=1e-7, agree=1e-4, stall=1e-7, steps=40)
+PARTIAL = Limits(residual=1e-7, agree=1e-4, stall=1e-6, steps=40)
 
 
 class Search:
     """``tasks``: what is to be done in order; ``run(i)`` does one.  All randomness is keyed by (seed, task)."""
 
     def __init__(self, grid, levels, seed, hidden=None):
-        self.grid, self.seed = grid, seed
+        self.grid, self.levels, self.seed = grid, levels, seed
         self.batched = grid.n <= BATCHED_N
         self.limits = COMPLETE if self.batched else PARTIAL
         hidden = hidden or (WIDE if grid.n == BATCHED_N else HIDDEN)
@@ -62,8 +62,9 @@ class Search:
             if not self.batched:
                 yield self.cold, k, np.array([S - 1])
             yield from ((self.warm, k, points, 1) for points in right[::-1])
-            yield from ((self.repair, k) for _ in range(REPAIRS))
-        yield from ((self.check, k) for _ in range(CHECKS) for k in range(K))
+            if self.batched or k < self.levels:
+                yield from ((self.repair, k, round_) for round_ in range(REPAIRS))
+        yield from ((self.check, k, round_) for round_ in range(CHECKS) for k in range(K))
 
     def run(self, i):
         task, *arguments = self.tasks[i]
@@ -81,18 +82,19 @@ class Search:
         there = np.isfinite(quotient)
         self._descend(k, points[there], theta[there], WARM)
 
-    def repair(self, k, rng):
-        """Once more, cold and from everywhere, where the attempts do not agree or did not converge."""
+    def repair(self, k, round_, rng):
+        """Once more where the attempts do not agree or did not converge: from everywhere, later cold too."""
         pool = self.pool
         open_ = (self.support(k) < 2) | (self.batched & (pool.residual[k] > UNCONVERGED * self.grid.width))
         points = np.flatnonzero(open_)
         if points.size:
-            self.cold(k, points, rng)
+            if round_:
+                self.cold(k, points, rng)
             self._descend(k, points, pool.starts(k, points, range(-self.grid.s.size, self.grid.s.size))[0], WARM)
             for side in (-1, 1):
                 self.warm(k, points, side, rng)
 
-    def check(self, k, rng):
+    def check(self, k, round_, rng):
         """Again where a level below has changed, or where any network of the pool would lie lower."""
         pool = self.pool
         theta, quotient = pool.starts(k, self.everywhere, range(-self.grid.s.size, self.grid.s.size))
@@ -103,7 +105,8 @@ class Search:
             self._descend(k, points, theta[points], WARM)
             for side in (-1, 1):
                 self.warm(k, points, side, rng)
-        self.repair(k, rng)
+        if round_ < CHECKS // 2 and (self.batched or k < self.levels):
+            self.repair(k, round_, rng)
 
     def support(self, k):
         """(S,) number of attempts that ended at the energy now held."""

@@ -23,7 +23,7 @@ from .._threads import one_blas_thread
 from ._twin_result import History, Twin
 from ._twin_store import Store, bar, identity
 
-__all__ = ["Accurate", "History", "Paper", "Twin", "twin"]
+__all__ = ["Accurate", "History", "Paper", "Sampled", "Twin", "twin"]
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,23 @@ class Accurate:
         return (1e-7 if n <= 8 else 1e-4) if self.tolerance is None else self.tolerance
 
 
-RECIPES = {"paper": Paper, "accurate": Accurate}
-_LIMITS = {Paper: 14, Accurate: 12}
+@dataclass(frozen=True)
+class Sampled:
+    """Metropolis chains and stochastic reconfiguration.
+
+    hidden: units.  chains: of each state.  steps: of training, an s and direction (twice as many at the first s).
+    draws: configurations of each chain for an estimate.  tolerance: error vouched for in units of the width.
+    """
+
+    hidden: int = 24
+    chains: int = 1024
+    steps: int = 120
+    draws: int = 32
+    tolerance: float = 1e-3
+
+
+RECIPES = {"paper": Paper, "accurate": Accurate, "sampled": Sampled}
+_LIMITS = {Paper: 14, Accurate: 12, Sampled: 1000}
 
 
 def twin(model, functions, s, levels=2, recipe="accurate", rng=0, checkpoint=None, progress=True):
@@ -114,6 +129,12 @@ def _run(options, model, functions, s, levels, seed):
     limit = _LIMITS[type(options)]
     if n > limit:
         raise ValueError(f"recipe {_name(options)!r} goes to n={limit}, got n={n}; take recipe='sampled'")
+    if isinstance(options, Sampled):
+        from ._twin_sampled import SampledRun
+
+        if not (hasattr(model, "h") and hasattr(model, "J") and hasattr(model, "offset")):
+            raise ValueError(f"recipe 'sampled' needs an IsingModel with h, J and offset, got {type(model).__name__}")
+        return SampledRun(model, functions, s, int(levels), options, seed), (model.h, model.J, [model.offset])
     from ._twin_grid import Grid
     from ._twin_runs import AccurateRun, PaperRun
 
