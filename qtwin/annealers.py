@@ -134,6 +134,10 @@ class EmulatedAnnealer(dimod.Sampler):
         ]
         return problem.sampleset(spins, request.raw, self._info(problem, request, factor, errors, answers, levels))
 
+    def skip(self, programmings):
+        """Pass over the random draws of so many programmings, as if they had been made."""
+        self._seeds.spawn(programmings)
+
     def _scale(self, problem, request):
         """The auto_scale factor, or 1 for a problem within the ranges."""
         arrays = problem.h, problem.pairs, problem.J, self.properties

@@ -6,6 +6,7 @@ dotted; emulated orange, recorded sky, measured purple, with the word in the leg
 """
 
 from ._base import COLOURS, Figure, template
+from ._experiment import plot_comparison
 from ._learning import (
     plot_error_against_size,
     plot_gap_scatter,
@@ -23,6 +24,7 @@ __all__ = [
     "COLOURS",
     "Figure",
     "template",
+    "plot_comparison",
     "plot_energies",
     "plot_energy_histogram",
     "plot_error_against_size",

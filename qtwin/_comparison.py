@@ -1,0 +1,116 @@
+"""The result of a paired experiment: success and energy of each programming, intervals, power, a table."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ._intervals import effect_seen, interval, runs_needed
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Result:
+    """Runs of P problems under S schedules, R times each; the first schedule is the baseline.
+
+    success (P, S, R): share of reads in a ground state.  energy (P, S, R): mean energy of the reads.
+    broken (P, S, R): share of chains that broke, NaN without chains.  best (P,): exact ground energy.
+    scale (P,): factor that auto_scale put on h and J, NaN where the solver does not say.  qubits (P,):
+    physical qubits.  seconds: QPU access time in all, as the solver reports it (emulated: assumed).
+    reads: of each programming.  kind: 'emulated', 'recorded', 'measured' or 'sampled'.
+    schedule_points[name][problem]: the schedules as run.
+    """
+
+    problems: tuple
+    schedules: tuple
+    success: np.ndarray
+    energy: np.ndarray
+    broken: np.ndarray
+    best: np.ndarray
+    scale: np.ndarray
+    qubits: np.ndarray
+    reads: int
+    kind: str
+    seconds: float
+    schedule_points: dict
+
+    def __post_init__(self):
+        for name in ("success", "energy", "broken", "best", "scale", "qubits"):
+            array = np.asarray(getattr(self, name)).view()
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
+
+    @property
+    def runs(self):
+        """Programmings of each problem under each schedule."""
+        return self.success.shape[2]
+
+    @property
+    def baseline(self):
+        """Name of the first schedule, which the others are compared with."""
+        return self.schedules[0]
+
+    def values(self, schedule, problem=None, of="success"):
+        """(R,) success or energy of each run; the mean over the problems where none is named."""
+        if of not in ("success", "energy"):
+            raise ValueError(f"of must be 'success' or 'energy', got {of!r}")
+        table = getattr(self, of)[:, self._index("schedule", self.schedules, schedule)]
+        return table.mean(0) if problem is None else table[self._index("problem", self.problems, problem)]
+
+    def mean(self, schedule, problem=None, of="success", **options):
+        """The Interval of a mean; options of :func:`qtwin._intervals.interval`: method, confidence, rng."""
+        return interval(self.values(schedule, problem, of), **options)
+
+    def difference(self, schedule=None, problem=None, of="success", **options):
+        """The Interval of the paired difference to the baseline; by default of the last schedule.
+
+        Without a problem: of the mean over the problems, run by run.  It then speaks of these
+        problems, not of others like them.
+        """
+        schedule = self.schedules[-1] if schedule is None else schedule
+        return interval(self.values(schedule, problem, of) - self.values(self.baseline, problem, of), **options)
+
+    def needed(self, effect=0.02, schedule=None, problem=None, power=0.8):
+        """Programmings of each schedule to see a gain of ``effect`` in success, with probability ``power``."""
+        return runs_needed(effect, self.difference(schedule, problem).sd, wanted=power)
+
+    def power_words(self, effect=0.02, schedule=None, problem=None, power=0.8):
+        """'To see +2.0 points … you need … programmings', and what this experiment could see."""
+        sd = self.difference(schedule, problem).sd
+        need, seen = runs_needed(effect, sd, wanted=power), effect_seen(sd, self.runs, wanted=power)
+        where = f"problem {problem}" if problem is not None else "problem"
+        return (
+            f"To see +{100 * effect:.1f} points in {100 * power:.0f} % of experiments you need {need} programmings of "
+            f"each schedule and {where}; the {self.runs} made here see +{100 * seen:.1f} points or more."
+        )
+
+    def table(self):
+        """A Markdown table: each problem, then their mean; success in %, differences in points, 95 % intervals."""
+        others = self.schedules[1:]
+        head = ["problem", "qubits", "scale", *(f"{name} (%)" for name in self.schedules)]
+        head += [f"{name} − {self.baseline} (points)" for name in others]
+        rows = [head, ["---"] * len(head)]
+        for p, name in enumerate((*self.problems, None)):
+            last = name is None
+            row = ["**mean**", "", ""] if last else [str(name), str(int(self.qubits[p])), _factor(self.scale[p])]
+            row += [f"{100 * self.values(one, name).mean():.1f}" for one in self.schedules]
+            rows.append(row + [self._gain(one, name) for one in others])
+        return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+    def _gain(self, schedule, problem):
+        difference = self.values(schedule, problem) - self.values(self.baseline, problem)
+        text = f"{100 * difference.mean():+.1f}"
+        if self.runs > 1:
+            text += f" ± {100 * interval(difference).half_width:.1f}"
+        return text.replace("-", "−")
+
+    def _index(self, what, names, name):
+        if name not in names:
+            raise ValueError(f"no {what} is called {name!r}; there are {', '.join(map(str, names))}")
+        return names.index(name)
+
+    def __repr__(self):
+        size = f"{len(self.problems)} problems, {len(self.schedules)} schedules, {self.runs} runs of {self.reads} reads"
+        return f"Result({size}, {self.kind})"
+
+
+def _factor(scale):
+    return f"{scale:.3g}" if np.isfinite(scale) else "–"

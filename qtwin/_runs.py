@@ -1,0 +1,191 @@
+"""How a paired experiment is run: what is checked before, the embedding, the order, the checkpoint."""
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ._records import Replayer
+from ._requests import READOUT_US
+from .annealers import EmulatedAnnealer
+from .ising import IsingModel
+from .schedule import AnnealSchedule
+
+EMBEDDING_TRIES = 6
+MOST_SPINS = 24  # the exact ground energy scores the reads
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A checked experiment: models by name, schedules[name] a list over the problems, runs, reads, settings, seed."""
+
+    models: dict
+    schedules: dict
+    runs: int
+    reads: int
+    settings: dict
+    seed: int
+
+    def digest(self, sampler):
+        """SHA-256 of everything that the rows depend on."""
+        problems = {name: [m.h.tolist(), m.J.tolist(), m.offset] for name, m in self.models.items()}
+        schedules = {name: [one.points for one in each] for name, each in self.schedules.items()}
+        chip = (sampler.properties or {}).get("chip_id", type(sampler).__name__)
+        content = [problems, schedules, self.reads, self.settings, self.seed, chip]
+        return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+
+    def order(self):
+        """(run, problem index, schedule indices in their order), one block after the other.
+
+        All schedules of a problem follow each other at once, in random order; so slow drifts of
+        the machine cancel in the differences.
+        """
+        for run in range(self.runs):
+            rng = np.random.default_rng([self.seed, run])
+            for p in rng.permutation(len(self.models)):
+                yield run, int(p), [int(k) for k in rng.permutation(len(self.schedules))]
+
+
+def make_plan(problems, schedules, runs, reads, settings, seed, properties):
+    """The Plan; ValueError or TypeError in one line for what cannot be run or would be refused."""
+    models = problems if isinstance(problems, dict) else {str(k): one for k, one in enumerate(problems)}
+    models = {str(name): one if isinstance(one, IsingModel) else _model(one) for name, one in models.items()}
+    for name, value, least in (("runs", runs, 1), ("reads", reads, 1)):
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+            raise ValueError(f"{name} must be a whole number ≥ {least}, got {value!r}")
+    if not models or not schedules:
+        raise ValueError(f"an experiment needs problems and schedules, got {len(models)} and {len(schedules)}")
+    for name, model in models.items():
+        if model.n > MOST_SPINS:
+            raise ValueError(f"problem {name} has {model.n} spins; at most {MOST_SPINS}, to know its ground state")
+    chosen = {str(name): _each(name, one, list(models)) for name, one in dict(schedules).items()}
+    plan = Plan(models, chosen, int(runs), int(reads), dict(settings or {}), int(seed))
+    taken = {"num_reads", "anneal_schedule", "annealing_time"} & set(plan.settings)
+    if taken:
+        raise ValueError(f"settings must not hold {', '.join(sorted(taken))}: the schedules and reads say it")
+    _check(plan, properties or {})
+    return plan
+
+
+def _model(one):
+    if not hasattr(one, "spin"):
+        raise TypeError(f"a problem is an IsingModel or a BQM, got {type(one).__name__}")
+    return IsingModel.from_bqm(one)
+
+
+def _each(name, one, problems):
+    """The schedule of each problem: one for all, a dict by problem, or a list."""
+    if isinstance(one, dict):
+        missing = [p for p in problems if p not in one]
+        if missing:
+            raise ValueError(f"schedule {name!r} lacks problem {missing[0]!r}")
+        return [_schedule(one[p]) for p in problems]
+    if isinstance(one, list) and one and isinstance(one[0], AnnealSchedule):
+        if len(one) != len(problems):
+            raise ValueError(f"schedule {name!r} has {len(one)} entries for {len(problems)} problems")
+        return list(one)
+    return [_schedule(one)] * len(problems)
+
+
+def _schedule(one):
+    return one if isinstance(one, AnnealSchedule) else AnnealSchedule(one)
+
+
+def _check(plan, properties):
+    """Every schedule legal, reads in range, no programming above the solver's run-time limit."""
+    low, high = properties.get("num_reads_range", (1, np.inf))
+    if not low <= plan.reads <= high:
+        raise ValueError(f"reads must lie in {low} … {high} (num_reads_range), got {plan.reads}")
+    for name, each in plan.schedules.items():
+        for k, one in enumerate(each):
+            if "annealing_time_range" in properties:
+                try:
+                    each[k] = one.validate(properties)
+                except ValueError as error:
+                    problem = list(plan.models)[k]
+                    raise ValueError(f"schedule {name!r} of problem {problem!r} is not legal: {error}") from None
+            _check_duration(name, each[k].duration_us, plan, properties)
+
+
+def _check_duration(name, t_us, plan, properties):
+    limit = properties.get("problem_run_duration_range", (0, np.inf))[1]
+    waits = [
+        plan.settings.get(key, properties.get(f"default_{key}", 0.0))
+        for key in ("readout_thermalization", "programming_thermalization")
+    ]
+    total = plan.reads * (t_us + waits[0] + READOUT_US) + waits[1]
+    if total > limit:
+        raise ValueError(
+            f"{plan.reads} reads of schedule {name!r} take about {total:.4g} µs, above the solver's limit of "
+            f"{limit:g} µs (problem_run_duration_range); take fewer reads or a shorter schedule"
+        )
+
+
+def embeddings_of(plan, sampler, given):
+    """{problem: embedding} for a sampler with a graph, each found once; {} for one without."""
+    if not (hasattr(sampler, "nodelist") and hasattr(sampler, "edgelist")):
+        return {}
+    given = dict(given or {})
+    return {name: given.get(name) or _embedding(name, model, sampler) for name, model in plan.models.items()}
+
+
+def _embedding(name, model, sampler):
+    """The embedding with the fewest qubits of six tries (minorminer, fixed seeds)."""
+    import minorminer
+
+    edges = [tuple(map(int, pair)) for pair in np.argwhere(model.J)] + [(i, i) for i in range(model.n)]
+    best = None
+    for seed in range(EMBEDDING_TRIES):
+        found = minorminer.find_embedding(edges, sampler.edgelist, random_seed=seed)
+        if found and (best is None or _qubits(found) < _qubits(best)):
+            best = {v: tuple(chain) for v, chain in found.items()}
+        if best and _qubits(best) == model.n:
+            break
+    if best is None:
+        raise ValueError(f"problem {name} was not embedded in {EMBEDDING_TRIES} tries; give embeddings={{{name!r}: …}}")
+    return best
+
+
+def _qubits(embedding):
+    return sum(len(chain) for chain in embedding.values())
+
+
+def skip(sampler, programmings):
+    """Let a seeded emulated annealer pass over the draws of programmings that a checkpoint holds already."""
+    while sampler is not None:
+        if isinstance(sampler, EmulatedAnnealer):
+            sampler.skip(programmings)
+        if isinstance(sampler, Replayer):
+            raise ValueError("recorded runs need no checkpoint; leave it out")
+        sampler = getattr(sampler, "child", None) or getattr(sampler, "substitute_sampler", None)
+
+
+class Rows:
+    """The rows done so far: [problem, schedule, run, success, energy, broken, scale, µs], kept in a file."""
+
+    def __init__(self, path, digest):
+        self.path, self._digest, self.rows = None if path is None else Path(path), digest, []
+        if self.path is not None and self.path.exists():
+            try:
+                stored = json.loads(self.path.read_text("utf-8"))
+                same, self.rows = stored["plan"] == digest, [list(row) for row in stored["rows"]]
+            except (OSError, ValueError, KeyError, TypeError):
+                raise ValueError(f"the checkpoint {self.path.name} is damaged; move it away to start anew") from None
+            if not same:
+                raise ValueError(
+                    f"the checkpoint {self.path.name} belongs to another experiment (problems, schedules, reads, "
+                    "settings, seed or solver); use a new file"
+                )
+
+    def add(self, rows):
+        """Keep rows; the file is replaced as a whole."""
+        self.rows += rows
+        if self.path is None:
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        part = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
+        part.write_text(json.dumps({"plan": self._digest, "rows": self.rows}), "utf-8")
+        os.replace(part, self.path)

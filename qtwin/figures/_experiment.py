@@ -1,0 +1,78 @@
+"""Paired experiments: the gain of each schedule over the baseline, problem by problem, with intervals."""
+
+import numpy as np
+import plotly.graph_objects as go
+
+from ._base import COLOURS, INK, SYMBOLS, legend, new_figure, rgba
+
+
+def plot_comparison(result, *, effect=0.02, title=None, description=None):
+    """Gain in success over the baseline schedule, with 95 % intervals: each problem, then their mean.
+
+    result: of :func:`qtwin.experiment.compare`, at least two runs and two schedules.  effect: the gain whose
+    price in programmings the description names.
+    """
+    if len(result.schedules) < 2 or result.runs < 2:
+        size = f"{len(result.schedules)} schedules and {result.runs} runs"
+        raise ValueError(f"a comparison needs two schedules and two runs, got {size}")
+    rows, others = [*map(str, result.problems), "mean"], result.schedules[1:]
+    gains = {one: [result.difference(one, name) for name in (*result.problems, None)] for one in others}
+    figure = new_figure(
+        title or _finding(gains, result),
+        description or _words(gains, result, effect),
+        x=f"gain in success over '{result.baseline}' (points)",
+        height=150 + 30 * len(rows) + 14 * len(others),
+    )
+    colour = COLOURS.get(result.kind, INK)
+    for k, (name, intervals) in enumerate(gains.items()):
+        figure.add_trace(_row(name, intervals, k, len(others), colour, result.kind))
+    figure.add_shape(type="line", x0=0, x1=0, y0=-0.6, y1=len(rows) - 0.4, line=dict(color="#666666", dash="dot"))
+    figure.add_shape(
+        type="rect", x0=0, x1=1, xref="paper", y0=len(rows) - 1.5, y1=len(rows) - 0.5,
+        fillcolor=rgba(INK, 0.06), line=dict(width=0), layer="below",
+    )  # fmt: skip
+    labels = dict(tickvals=list(range(len(rows))), ticktext=rows, range=[len(rows) - 0.4, -0.6])
+    figure.update_yaxes(showgrid=False, **labels)
+    return legend(figure, "below")
+
+
+def _row(name, intervals, k, count, colour, kind):
+    """The points and error bars of one schedule, a little apart from those of the others."""
+    shift = 0.22 * (k - (count - 1) / 2)
+    mean = np.array([one.mean for one in intervals])
+    error = dict(type="data", symmetric=False, color=colour, thickness=2)
+    error |= dict(array=100 * (np.array([one.high for one in intervals]) - mean))
+    error |= dict(arrayminus=100 * (mean - np.array([one.low for one in intervals])))
+    look = dict(color=colour if k == 0 else "white", size=10, symbol=SYMBOLS[k % len(SYMBOLS)])
+    look["line"] = dict(color=colour, width=2)
+    return go.Scatter(
+        x=100 * mean,
+        y=np.arange(mean.size) + shift,
+        error_x=error,
+        marker=look,
+        mode="markers",
+        name=f"{name} ({kind})",
+    )
+
+
+def _points(interval):
+    gain, half = f"{100 * interval.mean:+.1f}".replace("-", "−"), f"{100 * interval.half_width:.1f}"
+    return f"{gain} ± {half} points"
+
+
+def _finding(gains, result):
+    each = [f"'{name}' {_points(intervals[-1])}" for name, intervals in gains.items()]
+    return f"Success over '{result.baseline}': {', '.join(each)}"
+
+
+def _words(gains, result, effect):
+    clear = []
+    for name, intervals in gains.items():
+        last = intervals[-1]
+        verdict = "is better" if last.low > 0 else "is worse" if last.high < 0 else "shows no clear difference"
+        clear.append(f"'{name}' {verdict} ({_points(last)})")
+    size = f"{result.runs} programmings of {result.reads} reads for each problem and schedule, {result.kind}"
+    return (
+        f"Gain in success over '{result.baseline}', paired, with 95 % intervals; {size}. On the mean of the "
+        f"{len(result.problems)} problems {'; '.join(clear)}. {result.power_words(effect)}"
+    )
