@@ -173,6 +173,14 @@ def test_a_large_shift_is_the_plain_gradient():
         vmc.sr_step(X, y, 0)
 
 
+def test_rounding_that_makes_s_indefinite_is_survived():
+    """Derivatives of one sample 1e9 times those of the rest: S + ε has eigenvalues that are not positive."""
+    X, y = problem(40, 8, 4)
+    X[0] *= 1e9
+    step = vmc.sr_step(np.tile(X, 2), y, 1e-3)  # equal columns: the small eigenvalues are rounding errors
+    assert np.isfinite(step).all() and np.linalg.norm(X @ (step[:8] + step[8:]) - y) <= np.linalg.norm(y)
+
+
 def test_sr_is_a_step_of_imaginary_time():
     """With more parameters than amplitudes, ψ after a small step is ψ - dt (H - E) ψ."""
     model, theta, dt = model_of(3, 1), 2 * EXP.start(3, 8, rng=1), 1e-5

@@ -16,6 +16,7 @@ stacked.  The offset of the model is added at the end only: no step depends on i
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.linalg import LinAlgError
 from scipy.linalg import cho_factor, cho_solve
 
 from .._threads import one_blas_thread
@@ -75,11 +76,19 @@ def spring_step(X, y, shift, last, momentum):
 
 
 def _solve(matrix, shift, right):
-    """(matrix + shift)⁻¹ right by Cholesky; matrix (m, m) hermitian, overwritten."""
+    """(matrix + shift)⁻¹ right by Cholesky; matrix (m, m) hermitian and not negative, its diagonal changed.
+
+    Where derivatives are so large that rounding makes it indefinite (ψ ≈ 0), by the eigenvalues above rounding.
+    """
     if not shift > 0:
         raise ValueError(f"shift must be > 0, got {shift}: without it the matrix is singular")
     matrix.flat[:: matrix.shape[0] + 1] += shift
-    return cho_solve(cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False), right, check_finite=False)
+    try:
+        return cho_solve(cho_factor(matrix, lower=True, check_finite=False), right, check_finite=False)
+    except LinAlgError:
+        values, vectors = np.linalg.eigh(matrix)
+        kept = values > 1e-13 * values[-1]
+        return vectors[:, kept] @ ((vectors[:, kept].conj().T @ right) / values[kept])
 
 
 @dataclass(frozen=True)
