@@ -14,12 +14,13 @@ STEEP = 1e6  # largest p/√D for which the symmetric form keeps nine digits
 
 
 @kernel
-def group_levels(levels, width, kT):
+def group_levels(levels, order, crossing, width, kT):
     """Groups of levels linked by spacings below ``width``.
 
-    levels: (G, K) ascending.  Returns group (G, K) the group of each level, count (G,), share (G, K)
-    the Gibbs weight of a level in its group, root (G, K) the square root of each group's Gibbs
-    weight, relative to the lowest group.
+    levels: (G, K).  order: (G, K) which level is the lowest, the next, ….  crossing: (K, K), pairs that pass each other
+    without noticing; they are not linked.  Returns group (G, K) the group of each level, count (G,), share (G, K) the
+    Gibbs weight of a level in its group, root (G, K) the square root of each group's Gibbs weight, relative to the
+    lowest group.
     """
     cells, size = levels.shape
     group = np.zeros((cells, size), np.int64)
@@ -27,25 +28,27 @@ def group_levels(levels, width, kT):
     share = np.zeros((cells, size))
     root = np.zeros((cells, size))
     for g in range(cells):
-        lowest = 0
-        first = 1.0
-        for m in range(size):
-            if m > 0:
-                group[g, m] = group[g, m - 1]
-                if levels[g, m] - levels[g, m - 1] >= width:
-                    group[g, m] += 1
-            if m + 1 == size or levels[g, m + 1] - levels[g, m] >= width:
-                total = 0.0
-                for k in range(lowest, m + 1):
-                    share[g, k] = np.exp((levels[g, lowest] - levels[g, k]) / kT)
-                    total += share[g, k]
-                for k in range(lowest, m + 1):
-                    share[g, k] /= total
-                if lowest == 0:
-                    first = total
-                root[g, group[g, m]] = np.exp((levels[g, 0] - levels[g, lowest]) / (2 * kT)) * np.sqrt(total / first)
-                lowest = m + 1
-        count[g] = group[g, size - 1] + 1
+        begin, current, first = 0, 0, 1.0
+        ground = levels[g, order[g, 0]]
+        for p in range(size):
+            here = order[g, p]
+            group[g, here] = current
+            if p + 1 < size:
+                above = order[g, p + 1]
+                if levels[g, above] - levels[g, here] < width and not crossing[here, above]:
+                    continue
+            lowest = levels[g, order[g, begin]]
+            total = 0.0
+            for k in range(begin, p + 1):
+                share[g, order[g, k]] = np.exp((lowest - levels[g, order[g, k]]) / kT)
+                total += share[g, order[g, k]]
+            for k in range(begin, p + 1):
+                share[g, order[g, k]] /= total
+            if begin == 0:
+                first = total
+            root[g, current] = np.exp((ground - lowest) / (2 * kT)) * np.sqrt(total / first)
+            begin, current = p + 1, current + 1
+        count[g] = current
     return group, count, share, root
 
 
@@ -53,20 +56,22 @@ def group_levels(levels, width, kT):
 def group_rates(levels, down, kT, group, count, share):
     """Rates between groups, (G, K, K) as [to, from] in 1/ns, and their symmetric form with its diagonal.
 
-    down: (G, K, K) rates n → m for m < n.  Rates up follow from detailed balance.
+    down: (G, K, K) rates between two levels from the upper to the lower, at [m, n] with m < n.  Rates up follow from
+    detailed balance.
     """
     cells, size = levels.shape
     rates = np.zeros((cells, size, size))
     symmetric = np.zeros((cells, size, size))
     for g in range(cells):
         for n in range(size):
-            to_upper = group[g, n]
             for m in range(n):
-                to_lower = group[g, m]
-                if to_lower != to_upper:
+                low, high = (m, n) if levels[g, m] <= levels[g, n] else (n, m)
+                lower, upper = group[g, low], group[g, high]
+                if lower != upper:
                     rate = down[g, m, n]
-                    rates[g, to_lower, to_upper] += share[g, n] * rate
-                    rates[g, to_upper, to_lower] += share[g, m] * rate * np.exp((levels[g, m] - levels[g, n]) / kT)
+                    back = rate * np.exp((levels[g, low] - levels[g, high]) / kT)
+                    rates[g, lower, upper] += share[g, high] * rate
+                    rates[g, upper, lower] += share[g, low] * back
         for a in range(count[g]):
             for b in range(count[g]):
                 if a != b:

@@ -4,7 +4,7 @@ One dense eigenproblem of size 2^n for each s, then n products (K × 2^n)·(2^n 
 elements of σz; K is the number of levels kept.  Energies in rad/ns.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.linalg import eigh
@@ -22,12 +22,14 @@ BLOCK = 2**21  # matrix elements held at a time
 class Rates:
     """Levels and rates at the points s (G,), K levels each.
 
-    levels: (G, K) above the lowest.  drive: (G,) in ns², first-order estimate of what a change of s
-    excites, per squared speed.  The rest is what the kernels of ``_populations`` make and take.
+    levels: (G, K) above the lowest.  down: (G, K, K) rates between two of them, downwards.  drive:
+    (G,) in ns², first-order estimate of what a change of s excites, per squared speed.  The rest is
+    what the kernels of ``_populations`` make and take.
     """
 
     s: np.ndarray
     levels: np.ndarray
+    down: np.ndarray
     drive: np.ndarray
     group: np.ndarray
     count: np.ndarray
@@ -90,6 +92,14 @@ class Driven:
         levels, states = zip(*(eigh(h, **lowest) for h in H), strict=True)
         return np.array(levels), np.array(states)
 
+    def lowest(self, K):
+        """The same with only K levels."""
+        return replace(self, K=K)
+
+    def readout(self, s):
+        """Probability of each classical state in each level at s, (2^n, K)."""
+        return self.eigen(np.array([s]))[1][0] ** 2
+
     @one_blas_thread()
     def rates(self, s):
         """The Rates at s, computed in blocks that stay small in memory."""
@@ -97,11 +107,7 @@ class Driven:
         parts = [s[k : k + size] for k in range(0, s.size, size)]
         blocks = [self._block(part) for part in parts]
         levels, drive, down, ground = (np.concatenate(x) for x in zip(*blocks, strict=True))
-        kT = self.bath.kT
-        group, count, share, root = group_levels(levels, self.bath.group_width, kT)
-        rates, symmetric = group_rates(levels, down, kT, group, count, share)
-        drive = self._with_crossings(s, drive, ground)
-        return Rates(s, levels, drive, group, count, share, root, *_modes(symmetric, count), rates)
+        return rates_of(s, levels, down, self._with_crossings(s, drive, ground), self.bath)
 
     def _block(self, s):
         """At a few s: levels (G, K), drive (G,), rates n → m down (G, K, K), the two lowest states (G, 2^n, 2)."""
@@ -140,6 +146,16 @@ class Driven:
     def _gap(self, s):
         levels, _ = self.eigen(np.array([s]))
         return levels[0, 1] - levels[0, 0]
+
+
+def rates_of(s, levels, down, drive, bath, crossing=None):
+    """The Rates at s (G,) from levels (G, K) and down (G, K, K), see ``_populations``; crossing: (K, K) or None."""
+    K = levels.shape[1]
+    order = np.argsort(levels, axis=1, kind="stable")
+    crossing = np.zeros((K, K), bool) if crossing is None else crossing
+    groups = group_levels(levels, order, crossing, bath.group_width, bath.kT)
+    rates, symmetric = group_rates(levels, down, bath.kT, *groups[:3])
+    return Rates(s, levels, down, drive, *groups, *_modes(symmetric, groups[1]), rates)
 
 
 def _modes(symmetric, count):

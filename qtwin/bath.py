@@ -17,22 +17,28 @@ Rates among (nearly) degenerate levels would depend on the basis.  So levels tha
 its population by their Gibbs weights, and the rate between groups is the Gibbs-weighted sum of
 their members' rates.
 
-Building a table costs one dense eigenproblem of size 2^n for each of the cells of s; an anneal
-along any schedule is then a product of exponentials, one for each cell it crosses.
+Building a table costs one dense eigenproblem of size 2^n for each of the cells of s, and above 8
+qubits about a hundred filtered blocks of vectors once for a problem; an anneal along any schedule is
+then a product of exponentials, one for each cell it crosses.
 """
 
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from numbers import Integral
 
 import numpy as np
 from scipy.optimize import brentq
 
+from ._followed import Followed
+from ._levels import kept_table
 from ._rates import Driven
 
 KB_GHZ_PER_MK = 0.0208366  # k_B/h
 TWO_PI = 2 * np.pi
-MAX_QUBITS = 8
+MAX_QUBITS = 16
+DENSE_QUBITS = 8  # dense eigenproblems at every cell up to here
+MOST_LEVELS = 200  # above
+_TARGETS = {9: 48, 10: 64, 11: 96}
 CELLS = 256
 FREEZE_GHZ = 1e-3  # A(s) where the table ends
 OWN_CELLS = 64  # points of schedules kept beside the cells
@@ -132,10 +138,14 @@ def _number(name, value):
 class RateTable:
     """Rates of one problem on cells of s, and the anneals they give.
 
-    model: an IsingModel as programmed (after scaling and control errors), n ≤ 8.  functions:
-    AnnealingFunctions in GHz.  levels: K, the lowest levels kept (default min(2^n, 32)).  cells:
-    number of cells between s = 0 and ``s_end``, where A(s) falls to 1 MHz: beyond it populations
-    are frozen and the classical states are followed.
+    model: an IsingModel as programmed (after scaling and control errors), n ≤ 16.  functions:
+    AnnealingFunctions in GHz.  levels: K, the lowest levels kept; default :func:`default_levels`.
+    cells: number of cells between s = 0 and ``s_end``, where A(s) falls to 1 MHz: beyond it
+    populations are frozen and the classical states are followed.
+
+    Above 8 qubits the levels come from a table in r = B/A that is made once for each h and J (up to
+    a factor) and K, serves every device and bath, and follows states through crossings too narrow to
+    be noticed (``_levels``, ``_followed``); populations are then in the order of the levels at the end.
 
     A piece of a schedule shorter than a cell, a pause among them, gets rates of its own at its
     middle, computed on demand and kept.
@@ -150,14 +160,33 @@ class RateTable:
             )
         if model.n > MAX_QUBITS:
             raise ValueError(f"n={model.n} qubits in one component; the emulated bath takes at most {MAX_QUBITS}")
-        self.K = min(2**model.n, 32 if levels is None else checked_levels(levels))
-        self.s_end = _freeze(lambda s: self.bath.energy_factor * functions.A(s), functions.name)
+        self.K = _levels_kept(model, levels)
+        self._build(_source(model, functions, self.bath, self.K), cells)
+
+    def _build(self, source, cells):
+        self.s_end = _freeze(lambda s: self.bath.energy_factor * self.functions.A(s), self.functions.name)
         self.edges = np.linspace(0, self.s_end, cells + 1)
-        self._driven = Driven(model.n, model.energies() - model.offset, functions, self.bath, self.K)
-        self.cells = self._driven.rates((self.edges[1:] + self.edges[:-1]) / 2)
-        self.readout = self._driven.eigen(np.array([self.s_end]))[1][0] ** 2  # (2^n, K)
+        self._driven = source
+        self.cells = source.rates((self.edges[1:] + self.edges[:-1]) / 2)
+        self.readout = source.readout(self.s_end)  # (2^n, K)
         self.every = np.arange(cells)
         self._own = {}
+
+    @cached_property
+    def halved(self):
+        """The same table with half the levels, to see whether there are enough; itself where all 2^n are kept."""
+        if self.K == 2**self.model.n:
+            return self
+        other = object.__new__(RateTable)
+        other.model, other.functions, other.bath = self.model, self.functions, self.bath
+        other.K = max(2, self.K // 2)
+        other._build(self._driven.lowest(other.K), self.every.size)
+        return other
+
+    def convergence(self, schedule, weights):
+        """By how much Σ_x weights[x]·P(x), the success for instance, changes when the number of levels is halved."""
+        values = [weights @ table.probabilities(table.evolve(schedule)) for table in (self, self.halved)]
+        return float(values[0] - values[1])
 
     def rates_at(self, s):
         """The rates at one s of a schedule's own (a pause), kept for the next call."""
@@ -230,9 +259,10 @@ class RateTable:
 
         ValueError if less than ``least`` of the state lies within the K levels.
         """
-        populations = self.readout[index]
+        populations = self.readout[[index]]
+        populations = np.ravel(populations.toarray() if hasattr(populations, "toarray") else populations)
         if populations.sum() < least:
-            top = 2**self.model.n
+            top = 2**self.model.n if self.model.n <= DENSE_QUBITS else MOST_LEVELS
             raise ValueError(f"state {index} lies above the lowest {self.K} levels; raise levels (at most {top})")
         return populations / populations.sum()
 
@@ -274,6 +304,42 @@ def checked_levels(levels):
     if isinstance(levels, bool) or not isinstance(levels, Integral) or levels < 2:
         raise ValueError(f"levels must be a whole number ≥ 2, got {levels!r}")
     return int(levels)
+
+
+def default_levels(model, state=None):
+    """How many levels a RateTable keeps, unless told: min(2^n, 32) to n = 8, then up to a gap between shells of levels.
+
+    Above 8 qubits the gap is one of the classical problem, near 48, 64, 96 levels for n = 9, 10, 11 and near 160 from
+    n = 12 on.  state: a classical state that they must hold, to start a reverse anneal from.
+    """
+    if model.n <= DENSE_QUBITS and state is None:
+        return min(2**model.n, 32)
+    energies = model.energies()
+    need = 0 if state is None else int((energies <= energies[state]).sum()) + 8
+    if model.n <= DENSE_QUBITS:
+        return min(2**model.n, max(32, need))
+    target = _TARGETS.get(model.n, 160)
+    near = np.arange(3 * target // 4, min(5 * target // 4, MOST_LEVELS) + 1)
+    shells = np.sort(np.partition(energies, near[-1] + 1)[: near[-1] + 2])
+    gaps = shells[near] - shells[near - 1]
+    wide = near[gaps >= gaps.max() / 2]
+    return int(min(max(wide[np.abs(wide - target).argmin()], need), MOST_LEVELS))
+
+
+def _levels_kept(model, levels):
+    if levels is None:
+        return default_levels(model)
+    most = 2**model.n if model.n <= DENSE_QUBITS else MOST_LEVELS
+    if checked_levels(levels) > most and model.n > DENSE_QUBITS:
+        raise ValueError(f"levels must be at most {MOST_LEVELS} above {DENSE_QUBITS} qubits, got {levels}")
+    return min(most, int(levels))
+
+
+def _source(model, functions, bath, K):
+    """Where the rates of a problem come from: dense eigenproblems, or a table in r."""
+    if model.n <= DENSE_QUBITS:
+        return Driven(model.n, model.energies() - model.offset, functions, bath, K)
+    return Followed(kept_table(model, K), functions, bath)
 
 
 def _freeze(A, name):

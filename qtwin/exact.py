@@ -11,7 +11,8 @@ n           levels       method
 1 … 8       to 2^n       LAPACK
 9, 10       17 … 2^n     LAPACK
 11 … 22     2            parametric reduced basis (``_reduced``)
-9 … 16      to 16        Chebyshev-filtered block with the matrix-free H (``_block``)
+9, 10       to 16        Chebyshev-filtered block with the matrix-free H (``_block``)
+11 … 16     to 200       the same
 =========== ============ ==============================================================
 
 Whatever an iterative method does not converge is computed again by LAPACK or raised as an error.
@@ -29,8 +30,9 @@ from .ising import IsingModel, classical_energies
 
 LAPACK_N = 8  # LAPACK for any number of levels up to here
 DENSE_N = 10  # and for many levels up to here
-BLOCK_LEVELS = 16
+BLOCK_LEVELS = 16  # from more on LAPACK to n = 10
 BLOCK_N = 16
+MOST_LEVELS = 200  # of the block above
 MAX_N = 22
 
 
@@ -86,7 +88,7 @@ def spectrum(model, functions, s, levels=2, states=False, refine=False):
     """Lowest ``levels`` of H(s) for one problem → :class:`Spectrum`.
 
     model: anything with ``.n`` and ``.energies()`` → (2^n,).  functions: :class:`AnnealingFunctions`.
-    s: (S,) rising in [0, 1].  levels: up to 2^n for n ≤ 10, 16 for n ≤ 16, 2 for n ≤ 22.
+    s: (S,) rising in [0, 1].  levels: up to 2^n for n ≤ 10, 200 for n ≤ 16, 2 for n ≤ 22.
     states: also the eigenvectors and ``gap_coupled`` (n ≤ 16).  refine: the minimum of the gap to 1e-6 in s.
 
     Energies are in the unit of ``functions``.  Absolute error below 1e-7 of the largest energy.
@@ -200,7 +202,7 @@ def _solve(D, a, b, levels, states, silent=True):
 
         with _bar(a.size, "levels", "point", silent) as bar:
             return levels_reduced(D, 2 * a, 2 * b, progress=lambda done, total: bar.update(done - bar.n))[0]
-    if n > LAPACK_N and levels <= BLOCK_LEVELS:
+    if n > DENSE_N or (n > LAPACK_N and levels <= BLOCK_LEVELS):
         from ._block import levels_block
 
         return levels_block(D, 2 * a, 2 * b, levels, states=states)
@@ -312,7 +314,7 @@ def _energies(model):
 def _levels(levels, n, states):
     if not isinstance(levels, (int, np.integer)) or isinstance(levels, bool) or levels < 1:
         raise ValueError(f"levels must be an integer ≥ 1, got {levels!r}")
-    limit = 1 << n if n <= DENSE_N else BLOCK_LEVELS if n <= BLOCK_N else 2
+    limit = 1 << n if n <= DENSE_N else MOST_LEVELS if n <= BLOCK_N else 2
     if levels > limit:
         raise ValueError(f"levels={levels} at n={n}; at most {limit} there. Ask for fewer levels or a smaller problem")
     if states and n > BLOCK_N:

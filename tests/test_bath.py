@@ -386,8 +386,6 @@ def test_table_refuses():
     model = qubo(3, 0)
     with pytest.raises(ValueError, match="'linear' have no GHz.*AnnealingFunctions.dwave"):
         RateTable(model, AnnealingFunctions.linear())
-    with pytest.raises(ValueError, match="n=9 qubits.*at most 8"):
-        RateTable(instances.chain(9, rng=0), FUNCTIONS)
     with pytest.raises(ValueError, match="levels must be a whole number ≥ 2, got 1"):
         RateTable(model, FUNCTIONS, levels=1)
     with pytest.raises(ValueError, match="above the lowest 2 levels; raise levels"):
