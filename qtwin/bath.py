@@ -248,7 +248,8 @@ class RateTable:
     def _is_plain(self, schedule):
         """Rising in pieces that are all wider than a cell, or beyond the table."""
         rise = np.minimum(schedule.s[1:], self.s_end) - np.minimum(schedule.s[:-1], self.s_end)
-        return bool(((rise > self.edges[1]) | (schedule.s[:-1] >= self.s_end)).all())
+        beyond = np.minimum(schedule.s[:-1], schedule.s[1:]) >= self.s_end
+        return bool(((rise > self.edges[1]) | beyond).all())
 
     def _dwell(self, schedule):
         """Time in ns (cells,) that a rising schedule spends in each cell."""
