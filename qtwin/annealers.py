@@ -2,7 +2,7 @@
 
 ``annealer("emulated")`` stands where ``DWaveSampler()`` stands.  Each programming scales the problem
 as the QPU does, draws one set of control errors on h and J, and anneals each connected component
-qubit by qubit, chains included; a component has at most 8 qubits.  Success is scored against the
+qubit by qubit, chains included; a component has at most 16 qubits.  Success is scored against the
 submitted problem.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 from ._problem import SpinProblem, combine_levels, merge_levels
 from ._records import recorder, replayer
 from ._requests import PARAMETERS, PROPERTIES, check_ranges, read_request, scale_factor
-from .bath import MAX_QUBITS, Bath, RateTable, checked_levels
+from .bath import DENSE_QUBITS, MAX_QUBITS, Bath, RateTable, checked_levels, default_levels
 from .ising import index_of, spins_of
 from .schedule import AnnealingFunctions
 
@@ -34,7 +34,7 @@ def annealer(kind="emulated", functions=None, bath=None, control_errors=CONTROL_
     :func:`record` made, ``annealer("recorded", path)``.  The other arguments are for "emulated" only.
     functions: AnnealingFunctions in GHz (default Advantage_system7.1).  bath: a Bath.  control_errors:
     (σ_h, σ_J) in hardware units, one draw per programming, None for none.  levels: energy levels kept,
-    default min(2^n, 32).  seed: an int; call by call, the same seed gives the same samples.
+    default :func:`qtwin.bath.default_levels`.  seed: an int; call by call, the same seed gives the same samples.
 
     Raises ValueError for functions without GHz, a missing token or profile, a damaged file of records;
     ConnectionError for a QPU out of reach; ImportError without the Ocean SDK.
@@ -109,7 +109,8 @@ class EmulatedAnnealer(dimod.Sampler):
         ``probability_above`` (of all higher ones), ``ground_state_probability``, ``scale_factor`` (h and J
         were multiplied with it), ``f`` and ``alpha`` (the factors on A and B, and on B alone),
         ``anneal_schedule`` as run, ``functions``, ``bath``, ``control_errors`` as drawn (order of
-        ``bqm.variables``, hardware units), ``coherent_guard`` (:meth:`_guard`), ``timing``.
+        ``bqm.variables``, hardware units), ``coherent_guard`` (:meth:`_guard`), ``levels`` (of each component: how many
+        were kept, and above 8 qubits by how much its success changes with half of them), ``timing``.
         """
         request = read_request(parameters, self.properties)
         problem = SpinProblem(bqm)
@@ -121,16 +122,17 @@ class EmulatedAnnealer(dimod.Sampler):
         errors = rng.normal(0, 1, problem.h.size), rng.normal(0, 1, problem.J.size)
         errors = [sigma * x for sigma, x in zip(self.control_errors, errors, strict=True)]
         programmed = factor * problem.h + errors[0], factor * problem.J + errors[1]
-        answers = [
-            self._anneal(problem.model(part, *programmed), request, None if start is None else start[part.qubits], rng)
-            for part in parts
-        ]
+        submitted = [problem.model(part, problem.h, problem.J) for part in parts]
+        answers = []
+        for part, wanted in zip(parts, submitted, strict=True):
+            begin = None if start is None else start[part.qubits]
+            answers.append(self._anneal(problem.model(part, *programmed), wanted, request, begin, rng))
         spins = np.ones((request.num_reads, problem.h.size), np.int8)
         for part, answer in zip(parts, answers, strict=True):
             spins[:, part.qubits] = spins_of(answer.reads, len(part.qubits))
         levels = [
-            merge_levels(problem.model(part, problem.h, problem.J).energies(), answer.probabilities)
-            for part, answer in zip(parts, answers, strict=True)
+            merge_levels(wanted.energies(), answer.probabilities)
+            for wanted, answer in zip(submitted, answers, strict=True)
         ]
         return problem.sampleset(spins, request.raw, self._info(problem, request, factor, errors, answers, levels))
 
@@ -146,29 +148,27 @@ class EmulatedAnnealer(dimod.Sampler):
         check_ranges(*arrays, problem.variables)
         return 1.0
 
-    def _anneal(self, model, request, start, rng):
-        """The Answer of one component: reads drawn from its exact distribution."""
+    def _anneal(self, model, wanted, request, start, rng):
+        """The Answer of a component, ``model`` as programmed and ``wanted`` as submitted: reads from its exact distribution."""
         schedule = request.schedule
         state = None if start is None else int(index_of(start))
         table = self._table(model, state)
-        guard = table.diabatic_estimate(schedule)
+        about = table.diabatic_estimate(schedule), table.K, _halving(table, schedule, wanted, state)
         if state is None:
             probabilities = table.probabilities(table.evolve(schedule))
         elif request.reinitialize_state:
             probabilities = table.probabilities(table.evolve(schedule, table.classical_start(state)))
         else:
-            return Answer(*_chain(table, schedule, state, request.num_reads, rng), guard)
-        return Answer(rng.choice(probabilities.size, request.num_reads, p=probabilities), probabilities, guard)
+            return Answer(*_chain(table, schedule, state, request.num_reads, rng), *about)
+        return Answer(rng.choice(probabilities.size, request.num_reads, p=probabilities), probabilities, *about)
 
     def _table(self, model, state):
         """The rate table of a programmed component, kept for the next call.
 
-        With ``levels=None``, enough levels that a reverse anneal can start from ``state``.
+        With ``levels=None``, enough levels that a reverse anneal can start from ``state``.  The key is the
+        component in the order of the problem's variables, so another embedding finds the same table.
         """
-        levels = self.levels
-        if levels is None and state is not None:
-            energies = model.energies()
-            levels = max(32, int((energies <= energies[state]).sum()) + 8)
+        levels = default_levels(model, state) if self.levels is None else self.levels
         key = model, levels
         if key not in self._tables:
             while len(self._tables) >= KEPT_TABLES:
@@ -197,6 +197,10 @@ class EmulatedAnnealer(dimod.Sampler):
                 "J": [[int(i), int(j), float(e)] for (i, j), e in zip(problem.pairs, errors[1], strict=True)],
             },
             "coherent_guard": self._guard(answers),
+            "levels": {
+                "kept": [answer.levels for answer in answers],
+                "halving_changes_success": [answer.halving for answer in answers],
+            },
             "timing": request.timing(),
         }
         return info if request.label is None else {**info, "problem_label": str(request.label)}
@@ -216,11 +220,25 @@ class EmulatedAnnealer(dimod.Sampler):
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """What one component gave: reads (R,) as basis indices, probabilities (2^k,), (estimate, s) of the guard."""
+    """What one component gave: reads (R,) as basis indices, probabilities (2^k,), (estimate, s) of the guard.
+
+    levels: how many were kept.  halving: the change of its success with half of them, None where it is not asked.
+    """
 
     reads: np.ndarray
     probabilities: np.ndarray
     guard: tuple[float, float]
+    levels: int
+    halving: float | None
+
+
+def _halving(table, schedule, wanted, state):
+    """By how much the success of a forward anneal changes with half of the levels; None to 8 qubits: no matter."""
+    if wanted.n <= DENSE_QUBITS or state is not None:
+        return None
+    weights = np.zeros(2**wanted.n)
+    weights[wanted.ground_states()] = 1.0
+    return table.convergence(schedule, weights)
 
 
 def _chain(table, schedule, state, reads, rng):

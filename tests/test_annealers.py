@@ -494,8 +494,8 @@ def test_initial_state_refusals():
 
 
 def test_large_component_is_refused_in_one_line(qpu):
-    with pytest.raises(ValueError, match="a connected component has 9 qubits .*at most 8") as caught:
-        EmulatedAnnealer().sample_ising({}, {(i, i + 1): 1 for i in range(8)})
+    with pytest.raises(ValueError, match="a connected component has 17 qubits .*at most 16") as caught:
+        EmulatedAnnealer().sample_ising({}, {(i, i + 1): 1 for i in range(16)})
     assert "\n" not in str(caught.value)
     with pytest.raises(dimod.exceptions.BinaryQuadraticModelStructureError):
         qpu.sample_ising({}, {(30, 5000): 1})
@@ -523,6 +523,40 @@ def test_annealer_refuses_other_types():
         annealer(functions="Advantage_system4.1")
     with pytest.raises(TypeError, match="expected Bath, got 15"):
         annealer(bath=15)
+
+
+def test_another_embedding_finds_the_same_table(monkeypatch):
+    """The key of a table is the component in the order of the problem's variables, never the labels of qubits."""
+    built = []
+    monkeypatch.setattr("qtwin.annealers.RateTable", lambda *args, **more: built.append(1) or RateTable(*args, **more))
+    sampler = annealer("emulated", control_errors=None, seed=1)
+    path = next([a, b, c] for a, b in sampler.edgelist for c in sampler.adjacency[b] if c != a)
+    other = next([a, b, c] for a, b in sampler.edgelist[5000:] for c in sampler.adjacency[b] if c < a)
+    problem = {0: 0.3, 1: -0.2, 2: 0.1}, {(0, 1): 0.5, (1, 2): -0.4}
+    answers = []
+    for qubits in (path, other):
+        embedding = {spin: [qubit] for spin, qubit in enumerate(qubits)}
+        answers.append(FixedEmbeddingComposite(sampler, embedding).sample_ising(*problem, num_reads=5))
+    assert len(built) == 1
+    np.testing.assert_array_equal(answers[0].info["level_probabilities"], answers[1].info["level_probabilities"])
+
+
+def test_levels_and_their_convergence_are_reported():
+    quiet = EmulatedAnnealer(seed=1, levels=16, **QUIET)
+    info = quiet.sample(instances.chain(9, rng=1).to_bqm()).info
+    model = instances.chain(9, rng=1)
+    factor = info["scale_factor"]
+    programmed = IsingModel(factor * model.h, factor * model.J)
+    success = []
+    for K in (16, 8):
+        table = RateTable(programmed, AnnealingFunctions.dwave("Advantage_system7.1"), Bath(), levels=K)
+        end = table.probabilities(table.evolve(AnnealSchedule.linear(20)))
+        success.append(end[model.ground_states()].sum())
+    assert info["levels"]["kept"] == [16]
+    assert info["levels"]["halving_changes_success"][0] == pytest.approx(success[0] - success[1], abs=1e-6)
+    small = quiet.sample(instances.chain(3, rng=1).to_bqm()).info["levels"]
+    assert small == {"kept": [8], "halving_changes_success": [None]}
+    json.dumps(info)
 
 
 # ---- without Ocean

@@ -9,7 +9,7 @@ from traitlets import Dict, Instance, TraitError, observe, validate
 from .. import instances
 from .._requests import PROPERTIES
 from ..annealers import CONTROL_ERRORS
-from ..bath import MAX_QUBITS, Bath
+from ..bath import DENSE_QUBITS, Bath
 from ..schedule import TICKS_PER_US, AnnealingFunctions, AnnealSchedule
 from ._designer_device import PRESETS, Device, stretch
 from ._designer_words import level_bars, live_sentence, ocean_code, snapshot_table
@@ -76,8 +76,10 @@ class ScheduleDesigner(anywidget.AnyWidget):
     ):
         self._quiet = True  # while it is set, a changed trait does not draw
         self.model = instances.qubo(4, rng=DEFAULT_SEED) if model is None else model
-        if self.model.n > MAX_QUBITS:
-            raise ValueError(f"the designer takes at most {MAX_QUBITS} spins, got n={self.model.n}; take a smaller one")
+        if self.model.n > DENSE_QUBITS:
+            raise ValueError(
+                f"the designer takes at most {DENSE_QUBITS} spins, got n={self.model.n}; take a smaller one"
+            )
         self.functions = AnnealingFunctions.dwave("Advantage_system7.1") if functions is None else functions
         self.properties = dict(PROPERTIES if properties is None else properties)
         self._making = control_errors or (0.0, 0.0), draws, self.properties, rng

@@ -256,6 +256,8 @@ class Designer {
     event.stopPropagation();
     if (event.button > 0) return;
     this.gesture += 1;
+    clearTimeout(this.fading); // what was refused before is over
+    this.refused = null;
     [this.held, this.selected] = [k, k];
     this.svg.setPointerCapture(event.pointerId);
     this.draw();

@@ -136,7 +136,7 @@ def test_a_drag_is_one_step_of_undo_by_keyboard(designer):
 def test_an_illegal_drag_is_refused_visibly(designer):
     seen = designer
     three_points(seen)
-    seen.drag(0, -10_000, -100, drop=False)  # far left: the point would have to be steeper than allowed
+    seen.drag(0, -10_000, -100, drop=False)  # past the point before it
     assert seen.root.get_attribute("data-refused") == "times rise from point to point"
     assert seen.root.locator(".qtwin-cross").count() == 1 and seen.root.locator(".qtwin-forbidden").count() == 1
     assert "Not allowed" in seen.words and "qtwin-bad" in seen.root.locator(".qtwin-words").get_attribute("class")
