@@ -101,9 +101,7 @@ def source(write=False):
             reads=result.reads,
             annealer="emulated, seed 0, default bath and control errors",
         )
-        write_results(
-            "source-b-experiment", recipe, arrays, versions("numpy", "scipy", "dwave-system", "torch"), seconds
-        )
+        write_results("source-b-experiment", recipe, arrays, versions("scipy", "dimod"), seconds)
 
 
 def main():

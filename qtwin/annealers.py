@@ -149,7 +149,7 @@ class EmulatedAnnealer(dimod.Sampler):
         return 1.0
 
     def _anneal(self, model, wanted, request, start, rng):
-        """The Answer of a component, ``model`` as programmed and ``wanted`` as submitted: reads from its exact distribution."""
+        """The Answer of a component, ``model`` as programmed, ``wanted`` as submitted: reads of its distribution."""
         schedule = request.schedule
         state = None if start is None else int(index_of(start))
         table = self._table(model, state)
