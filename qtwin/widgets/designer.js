@@ -368,10 +368,11 @@ class Designer {
       this.button(this.presets, label, tip, () => this.ask({ kind: "preset", name })).className = "qtwin-pill";
     }
     make("span", { class: "qtwin-pill qtwin-own" }, this.presets, "Your own");
-    const fill = (select, words) => select.replaceChildren(...words.map((word) => make("option", {}, null, word)));
-    fill(this.baths, scene.baths);
-    fill(this.times, ["", ...scene.times.map(String)]);
-    [...this.times.options].forEach((option, i) => (option.text = i ? `${option.value} µs` : "–"));
+    const options = (rows) => rows.map(([value, text]) => make("option", { value }, null, text));
+    this.baths.replaceChildren(...options(scene.baths.map((name, k) => [k, name])));
+    const times = scene.times.map((time) => [time, `${time} µs`]);
+    this.times.replaceChildren(...options([["", "other"], ...times]));
+    this.times.options[0].disabled = true;
     this.lead.title = scene.lead;
   }
 
