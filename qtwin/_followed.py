@@ -8,10 +8,10 @@ count the levels at the end.
 
 import numpy as np
 
+from ._levels import OPEN_GHZ
 from ._rates import rates_of
 
 TWO_PI = 2 * np.pi
-OPEN_GHZ = 1e-3  # gaps below are passed diabatically: followed in 2 % of 20 µs anneals with a slope of 10 GHz
 BLOCK = 2**22  # matrix elements held at a time
 TINY = 1e-30
 

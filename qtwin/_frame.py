@@ -152,8 +152,10 @@ def continued(before, levels, states):
     ranks = np.argsort(levels, kind="stable")
     width = SAME * max(np.abs(levels).max(), 1e-300)
     groups = np.split(ranks, np.flatnonzero(np.diff(levels[ranks]) >= width) + 1)
-    states = states.copy()
-    for group in groups:  # one state: a sign; a degenerate level: the nearest basis
+    states = states * np.where(np.diag(overlap[:, order]) < 0, -1.0, 1.0)
+    for group in groups:  # one state: the sign above; a degenerate level: the nearest basis
+        if group.size == 1:
+            continue
         U, _, Vt = np.linalg.svd(before[:, group].T @ states[:, group])
         states[:, group] = states[:, group] @ (U @ Vt).T
     return levels, states

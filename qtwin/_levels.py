@@ -4,7 +4,7 @@
 
 The table holds, on points in x = ln r, ε(r) with its slope, Σ_i ⟨m|σz_i|n⟩² and ⟨m|diag(E)|n⟩².  Between two points the
 states are matched by their overlaps.  Where levels cross, cells of x are cut until the states turn slowly, or until the
-gap, read from the overlaps that remain, is too small to matter on any schedule.
+gap, read from the overlaps that remain, is too small to be noticed: such states go on through each other.
 
 Cost for n = 16 and K levels: about a hundred points, each a filtered block of K vectors (``_block``) and 5·2^n·K²
 multiplications; states are kept at two neighbouring points only.
@@ -13,6 +13,7 @@ multiplications; states are kept at two neighbouring points only.
 import os
 from collections import OrderedDict
 from dataclasses import dataclass, replace
+from functools import cache
 from threading import Lock
 
 import numpy as np
@@ -24,6 +25,7 @@ from ._block import Block
 from ._memory import refuse_if_too_big
 from ._threads import one_blas_thread
 from .hamiltonian import thread_pool
+from .schedule import AnnealingFunctions
 
 DENSE_FROM = 0.2  # part of all levels from which LAPACK is used, to n = 10
 LOG_RATIOS = np.concatenate(  # from almost the driver alone to almost the problem alone, of h and J up to 1
@@ -31,7 +33,8 @@ LOG_RATIOS = np.concatenate(  # from almost the driver alone to almost the probl
 )
 WATCHED = 12  # lowest levels for which cells are cut
 TURNED = 0.75  # least overlap of a state with itself at the next point
-CLOSED = 3e-4  # gaps ε below this are crossings
+OPEN_GHZ = 5e-4  # gaps below are passed diabatically: followed in 0.5 % of 20 µs anneals with a slope of 10 GHz
+TYPICAL = 1.5  # energy per spin of a problem scaled for a QPU, which says how fast an anneal is there
 FINEST = 1 / 64  # cells of x are not cut below this
 EXTRA = 60  # points added at most
 READ = 1e-10  # readout probabilities below this are dropped
@@ -141,12 +144,12 @@ class _Solver:
         self.block = None if dense else Block(energies, K, TOLERANCE, True, pool, 0)
 
     def at(self, x, before=None):
-        """The Point at ln r = x; bases of degenerate levels as near as possible to the Point ``before``."""
+        """The Point at ln r = x; bases of close levels as near as possible to the Point ``before``."""
         r = np.exp(x)
         levels, states = self._dense(r) if self.block is None else self._filtered(r)
         states = np.ascontiguousarray(states, np.float32)
         if before is not None:
-            states = _aligned(levels, states, before.states)
+            levels, states = _aligned(levels, states, x, before.states)
         weighted = states * self.energies.astype(np.float32)
         E = (weighted @ states.T).astype(float)
         return Point(x, levels, np.diag(E) / 2, _jumps(states, self.n), (E**2).astype(np.float32), states)
@@ -168,8 +171,8 @@ class _Solver:
         """(left, right, (match, gap)) of the cell, cut where low levels turn or cross with a gap."""
         match, gap, kept = _step(left, right)
         low = min(WATCHED, self.K)
-        open_ = gap[:low, :low] > CLOSED
-        if right.x - left.x > FINEST and self.extra > 0 and (open_.any() or (kept[:low] < TURNED).any()):
+        coarse = (gap[:low, :low] > _least_gap(left.x)).any() or (kept[:low] < TURNED).any()
+        if right.x - left.x > FINEST and self.extra > 0 and coarse:
             self.extra -= 1
             middle = self.at((left.x + right.x) / 2, left)
             yield from self.between(left, middle)
@@ -178,23 +181,45 @@ class _Solver:
             yield left, right, (match, gap)
 
 
-def _same(levels):
-    """Groups (first, last + 1) of more than one level that are degenerate to the accuracy of the states."""
-    ends = np.flatnonzero(np.diff(levels, prepend=-np.inf, append=np.inf) > SAME * np.ptp(levels))
+@cache
+def _usual():
+    """ln r and A (GHz) of a typical QPU with a typical problem."""
+    functions, s = AnnealingFunctions.dwave("Advantage_system7.1"), np.linspace(0, 1, 1001)
+    return np.log(TYPICAL * functions.B(s) / functions.A(s)), functions.A(s)
+
+
+def _least_gap(x):
+    """The ε gap that an anneal of microseconds notices at ln r = x."""
+    return OPEN_GHZ / np.interp(x, *_usual())
+
+
+def _close(levels, x):
+    """Groups (first, last + 1) of several levels, neighbours closer than an anneal or the solver tells apart."""
+    width = max(SAME * np.ptp(levels), float(_least_gap(x)))
+    ends = np.flatnonzero(np.diff(levels, prepend=-np.inf, append=np.inf) > width)
     return [(a, b) for a, b in zip(ends[:-1], ends[1:], strict=True) if b - a > 1]
 
 
-def _aligned(levels, states, before):
-    """States (K, 2^n) with each degenerate group turned to the states of ``before`` that it holds most of."""
-    groups = _same(levels)
+def _aligned(levels, states, x, before):
+    """Levels (K,) and states (K, 2^n), each close group turned to the states of ``before`` that it holds most of.
+
+    So a state goes on unchanged where it crosses another with a gap that nobody notices; levels are then expectation
+    values, and ascending again.
+    """
+    groups = _close(levels, x)
     if not groups:
-        return states
+        return levels, states
     overlap = (before @ states.T).astype(float)
     match = linear_sum_assignment(-(overlap**2).T)[1]  # which of the earlier states each one continues
+    levels = levels.copy()
     for a, b in groups:
         U, _, Vt = np.linalg.svd(overlap[match[a:b], a:b])
-        states[a:b] = (U @ Vt).astype(np.float32) @ states[a:b]
-    return states
+        turn = U @ Vt
+        levels[a:b] = (turn**2) @ levels[a:b]
+        order = np.argsort(levels[a:b], kind="stable")
+        levels[a:b] = levels[a:b][order]
+        states[a:b] = turn[order].astype(np.float32) @ states[a:b]
+    return levels, states
 
 
 def _step(left, right):
@@ -211,7 +236,7 @@ def _step(left, right):
     steep = 1 / np.maximum(before, 1e-300) + 1 / np.maximum(after, 1e-300)
     gap[m, n] = gap[n, m] = 2 * np.arcsin(np.minimum(turn, 1)) / steep
     kept = np.diag(moved) ** 2
-    for a, b in _same(right.levels):  # of a degenerate group what is kept is kept by all of it
+    for a, b in _close(right.levels, right.x):  # of a close group what is kept is kept by all of it
         inside = (match >= a) & (match < b)
         kept[inside] = (overlap[inside, a:b] ** 2).sum(1)
     return match, gap, np.sqrt(kept)
