@@ -13,6 +13,7 @@ GIVEN = {  # these exercises change a number that stands there
     "check.error_for_score(wanted)",
     "check.blocks(blocks)",
     "check.sector_strength(strength)",
+    "check.samples_needed(count)",
 }
 EXERCISES = sorted((Path(__file__).parent.parent / "notebooks" / "exercises").glob("*.ipynb"))
 
