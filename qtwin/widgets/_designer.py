@@ -274,5 +274,5 @@ def _ghz(gap):
     """'0.18 GHz', or MHz and kHz where it is smaller."""
     for factor, unit in ((1, "GHz"), (1e3, "MHz"), (1e6, "kHz")):
         if gap * factor >= 0.1:
-            return f"{gap * factor:.2g} {unit}"
+            return f"{gap * factor:#.2g} {unit}"
     return "below 100 Hz"
