@@ -74,9 +74,9 @@ class Sampled:
     draws: configurations of each chain for an estimate.  tolerance: error vouched for in units of the width.
     """
 
-    hidden: int = 24
+    hidden: int = 16
     chains: int = 1024
-    steps: int = 120
+    steps: int = 100
     draws: int = 32
     tolerance: float = 1e-3
 
