@@ -233,7 +233,8 @@ class RateTable:
     def shares(self, s):
         """(cells, m - 1): the part of each piece's duration spent in each cell, for points s (m,) rising."""
         low, high = np.maximum(self.edges[:-1, None], s[:-1]), np.minimum(self.edges[1:, None], s[1:])
-        return np.maximum(high - low, 0) / np.diff(s)
+        rise = np.diff(s)
+        return np.maximum(high - low, 0) / np.where(rise > 0, rise, 1)
 
     def sensitivity(self, populations, dwell, weights):
         """Weighted populations after all cells, and derivatives (cells,) per ns in each."""
