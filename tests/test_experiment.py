@@ -329,10 +329,11 @@ def test_unknown_names_are_refused(result):
 
 def test_figure_shows_the_intervals(result):
     figure = plot_comparison(result)
-    trace = figure.data[0]
+    bars, trace = figure.data
     gains = [result.difference(problem=name) for name in ("one", "two", None)]
     np.testing.assert_allclose(trace.x, [100 * one.mean for one in gains])
-    np.testing.assert_allclose(np.add(trace.x, trace.error_x.array), [100 * one.high for one in gains])
+    drawn = np.reshape(np.asarray(bars.x, float), (3, 3))[:, :2]
+    np.testing.assert_allclose(drawn, [[100 * one.low, 100 * one.high] for one in gains])
     assert "(emulated)" in trace.name and "programmings" in figure.description
     assert figure.png()[:4] == b"\x89PNG"
     with pytest.raises(ValueError, match="two schedules and two runs"):

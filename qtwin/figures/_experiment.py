@@ -25,7 +25,7 @@ def plot_comparison(result, *, effect=0.02, title=None, description=None):
     )
     colour = COLOURS.get(result.kind, INK)
     for k, (name, intervals) in enumerate(gains.items()):
-        figure.add_trace(_row(name, intervals, k, len(others), colour, result.kind))
+        figure.add_traces(list(_rows(name, intervals, k, len(others), colour, result.kind)))
     figure.add_shape(type="line", x0=0, x1=0, y0=-0.6, y1=len(rows) - 0.4, line=dict(color="#666666", dash="dot"))
     figure.add_shape(
         type="rect", x0=0, x1=1, xref="paper", y0=len(rows) - 1.5, y1=len(rows) - 0.5,
@@ -36,23 +36,17 @@ def plot_comparison(result, *, effect=0.02, title=None, description=None):
     return legend(figure, "below")
 
 
-def _row(name, intervals, k, count, colour, kind):
-    """The points and error bars of one schedule, a little apart from those of the others."""
-    shift = 0.22 * (k - (count - 1) / 2)
-    mean = np.array([one.mean for one in intervals])
-    error = dict(type="data", symmetric=False, color=colour, thickness=2)
-    error |= dict(array=100 * (np.array([one.high for one in intervals]) - mean))
-    error |= dict(arrayminus=100 * (mean - np.array([one.low for one in intervals])))
+def _rows(name, intervals, k, count, colour, kind):
+    """The intervals and the means of one schedule, a little apart from those of the others."""
+    rows = np.arange(len(intervals)) + 0.22 * (k - (count - 1) / 2)
+    gap = np.full(rows.size, np.nan)
+    ends = np.stack([[one.low for one in intervals], [one.high for one in intervals], gap], axis=1)
+    line = dict(mode="lines", line=dict(color=colour, width=2), connectgaps=False, showlegend=False, hoverinfo="skip")
+    yield go.Scatter(x=100 * ends.ravel(), y=np.stack([rows, rows, gap], axis=1).ravel(), name=f"{name}, 95 %", **line)
     look = dict(color=colour if k == 0 else "white", size=10, symbol=SYMBOLS[k % len(SYMBOLS)])
     look["line"] = dict(color=colour, width=2)
-    return go.Scatter(
-        x=100 * mean,
-        y=np.arange(mean.size) + shift,
-        error_x=error,
-        marker=look,
-        mode="markers",
-        name=f"{name} ({kind})",
-    )
+    means = [100 * one.mean for one in intervals]
+    yield go.Scatter(x=means, y=rows, marker=look, mode="markers", name=f"{name} ({kind})")
 
 
 def _points(interval):
