@@ -158,8 +158,8 @@ def sixteen(levels, n=16, seed=1):
         table = RateTable(model, FUNCTIONS, levels=K)
         busy, clock = time.process_time() - start, time.perf_counter() - clock
         print(
-            f"n={n}, K={table.K}{'' if K else ' (default)'}: table {busy:.0f} s of processor time ({clock:.0f} s here on "
-            f"{cores()} cores), {table._driven.table.x.size} points in r; memory {_peak_gb():.2f} GB",
+            f"n={n}, K={table.K}{'' if K else ' (default)'}: table {busy:.0f} s of processor time "
+            f"({clock:.0f} s here on {cores()} cores), {table._driven.table.x.size} points; memory {_peak_gb():.2f} GB",
             flush=True,
         )
         many = _ninety()

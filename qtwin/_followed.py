@@ -25,13 +25,17 @@ class Followed:
 
     def ratio(self, s):
         """x = ln(α·B/A) at s (G,)."""
-        return np.log(np.maximum(self.scale * self.functions.B(s), 1e-300) / self.functions.A(s))
+        return np.log(np.maximum(self.scale * self.functions.B(s), 1e-300) / self._A(s))
+
+    def _A(self, s):
+        """A(s) in GHz, at least 1 Hz."""
+        return np.maximum(self.functions.A(s), 1e-9)
 
     def _follow(self):
         """labels (P, K) the index of each label at each point, crossing (K, K), and crossings of the ground level."""
         table, s = self.table, np.linspace(0, 1, 4001)
         x = np.maximum.accumulate(self.ratio(s))
-        A = np.exp(np.interp(table.x, x, np.log(self.functions.A(s)))) * self.bath.energy_factor
+        A = np.exp(np.interp(table.x, x, np.log(self._A(s)))) * self.bath.energy_factor
         labels, passed, narrow = [np.arange(table.K)], [], []
         for p, match in enumerate(table.match):
             at, pairs = self._pass(labels[-1], match, table.gap[p] * (TWO_PI * A[p : p + 2].mean()))

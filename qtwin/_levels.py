@@ -131,7 +131,7 @@ def level_table(energies, K, *, progress=None, grid=LOG_RATIOS):
     columns = (np.array([getattr(p, name) for p in points]) for name in ("x", "levels", "slopes", "jumps", "couplings"))
     match, gap = (np.array(part) for part in zip(*steps, strict=True))
     last = np.where(left.states**2 > READ, left.states**2, 0).astype(float)
-    return LevelTable(n, *columns, match, gap, csr_array(last / last.sum(1, keepdims=True)), scale)
+    return LevelTable(n, *columns, match, gap.astype(np.float32), csr_array(last / last.sum(1, keepdims=True)), scale)
 
 
 class _Solver:

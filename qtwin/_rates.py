@@ -22,9 +22,9 @@ BLOCK = 2**21  # matrix elements held at a time
 class Rates:
     """Levels and rates at the points s (G,), K levels each.
 
-    levels: (G, K) above the lowest.  down: (G, K, K) rates between two of them, downwards.  drive:
-    (G,) in ns², first-order estimate of what a change of s excites, per squared speed.  The rest is
-    what the kernels of ``_populations`` make and take.
+    levels: (G, K) above the lowest.  down: (G, K, K) rates between two of them, downwards, or None
+    where ``lowest`` cannot use them.  drive: (G,) in ns², first-order estimate of what a change of s
+    excites, per squared speed.  The rest is what the kernels of ``_populations`` make and take.
     """
 
     s: np.ndarray
@@ -55,6 +55,12 @@ class Rates:
     @property
     def _arrays(self):
         return self.group, self.count, self.share, self.root, self.decay, self.modes, self.rates
+
+    def lowest(self, K, bath):
+        """The same with only the lowest K levels; None where they are not in order of energy."""
+        if self.down is None:
+            return None
+        return rates_of(self.s, self.levels[:, :K], self.down[:, :K, :K], self.drive, bath)
 
     def gibbs(self, cell, kT):
         """Gibbs populations (K,) of one cell."""
@@ -152,10 +158,12 @@ def rates_of(s, levels, down, drive, bath, crossing=None):
     """The Rates at s (G,) from levels (G, K) and down (G, K, K), see ``_populations``; crossing: (K, K) or None."""
     K = levels.shape[1]
     order = np.argsort(levels, axis=1, kind="stable")
+    order_is_fixed = crossing is None
     crossing = np.zeros((K, K), bool) if crossing is None else crossing
     groups = group_levels(levels, order, crossing, bath.group_width, bath.kT)
     rates, symmetric = group_rates(levels, down, bath.kT, *groups[:3])
-    return Rates(s, levels, down, drive, *groups, *_modes(symmetric, groups[1]), rates)
+    kept = down if order_is_fixed else None
+    return Rates(s, levels, kept, drive, *groups, *_modes(symmetric, groups[1]), rates)
 
 
 def _modes(symmetric, count):

@@ -22,6 +22,7 @@ qubits about a hundred filtered blocks of vectors once for a problem; an anneal 
 then a product of exponentials, one for each cell it crosses.
 """
 
+from copy import copy
 from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
 from numbers import Integral
@@ -161,26 +162,24 @@ class RateTable:
         if model.n > MAX_QUBITS:
             raise ValueError(f"n={model.n} qubits in one component; the emulated bath takes at most {MAX_QUBITS}")
         self.K = _levels_kept(model, levels)
-        self._build(_source(model, functions, self.bath, self.K), cells)
-
-    def _build(self, source, cells):
-        self.s_end = _freeze(lambda s: self.bath.energy_factor * self.functions.A(s), self.functions.name)
+        self.s_end = _freeze(lambda s: self.bath.energy_factor * functions.A(s), functions.name)
         self.edges = np.linspace(0, self.s_end, cells + 1)
-        self._driven = source
-        self.cells = source.rates((self.edges[1:] + self.edges[:-1]) / 2)
-        self.readout = source.readout(self.s_end)  # (2^n, K)
         self.every = np.arange(cells)
-        self._own = {}
+        self._build(_source(model, functions, self.bath, self.K))
+
+    def _build(self, source, cells=None):
+        self._driven, self._own = source, {}
+        self.cells = source.rates((self.edges[1:] + self.edges[:-1]) / 2) if cells is None else cells
+        self.readout = source.readout(self.s_end)  # (2^n, K)
 
     @cached_property
     def halved(self):
         """The same table with half the levels, to see whether there are enough; itself where all 2^n are kept."""
         if self.K == 2**self.model.n:
             return self
-        other = object.__new__(RateTable)
-        other.model, other.functions, other.bath = self.model, self.functions, self.bath
+        other = copy(self)
         other.K = max(2, self.K // 2)
-        other._build(self._driven.lowest(other.K), self.every.size)
+        other._build(self._driven.lowest(other.K), self.cells.lowest(other.K, self.bath))
         return other
 
     def convergence(self, schedule, weights):

@@ -102,6 +102,14 @@ def test_success_is_that_of_dense_eigenproblems(n, seed, heat, tabled, monkeypat
         assert table.diabatic_estimate(SCHEDULES[0])[0] < 1e-5
 
 
+def test_functions_from_a_table_that_starts_and_ends_at_zero(tabled):
+    s = np.linspace(0, 1, 101)
+    functions = AnnealingFunctions.from_table(s, 6 * (1 - s) ** 3, 9 * s**2)
+    model = qubo(4, 1)
+    values = [success(RateTable(model, functions, levels=k), SCHEDULES[0]) for k in (12, 16)]
+    assert 0.5 < values[0] <= 1 and values[0] == pytest.approx(values[1], abs=1e-3)
+
+
 def test_gradient_works_on_it_too(tabled):
     table = RateTable(qubo(4, 1), FUNCTIONS, COHERENT, levels=16)
     weights = np.zeros(16)
