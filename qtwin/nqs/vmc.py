@@ -9,7 +9,7 @@ With O = ∂ log ψ/∂θ, weights w of the M samples and the centred X = √w (
     minSR                          X† (X X† + ε)⁻¹ y               M x M: M³ + P M²   (Chen, Heyl 2023)
     SPRING                         μφ + the same for y - μXφ, φ the last step  (Goldshlager, Abrahamsen, Lin 2024)
 
-The last two of SR are one vector, whatever ε > 0.  For real θ the real and imaginary parts of X and y are
+SR and minSR are one vector, whatever ε > 0.  For real θ the real and imaginary parts of X and y are
 stacked.  The offset of the model is added at the end only: no step depends on it.  Source D; its ε is ``shift``.
 """
 
@@ -39,7 +39,9 @@ def energy(network, theta, model, A, B, samples):
 def centred(derivatives, local, weight):
     """X (M, P) and y (M,) of the formulas above, from O (M, P), E_loc (M,) and weights (M,)."""
     root = np.sqrt(weight)
-    return (derivatives - weight @ derivatives) * root[:, None], (local - weight @ local) * root
+    X = derivatives - weight @ derivatives
+    X *= root[:, None]
+    return X, (local - weight @ local) * root
 
 
 def stacked(X, y):
@@ -130,7 +132,8 @@ def optimise(network, theta, model, A, B, sampler, descent=None, *, draws=32, se
     """Lower the energy of ``network`` at one point of the anneal → :class:`Optimised`.
 
     theta: (P,) to start from, not changed.  A, B: the annealing functions there.  sampler: one of
-    :mod:`~qtwin.nqs.sampling`; Metropolis keeps its chains, so hand the same one on from s to s.
+    :mod:`~qtwin.nqs.sampling`; Metropolis keeps its chains, so hand the same one on from s to s.  With power=1 in
+    place of 2 it sees the rare configurations too, and the energy ends one to two orders of magnitude closer.
     draws: for the estimate at the end, after ``settle`` sweeps.  after(k, theta, energy): called after each step; stops
     when it returns True.  Memory: chains·P and the smaller of P², chains².
     Raises FloatingPointError if the parameters cease to be finite.
