@@ -7,7 +7,7 @@ import pytest
 from oracles import dense_hamiltonian, kron_hamiltonian
 from scipy.linalg import eigh, expm
 
-from qtwin import IsingModel, instances
+from qtwin import IsingModel, instances, nqs
 from qtwin.ising import index_of, spins_of
 from qtwin.nqs import vmc
 from qtwin.nqs.ansatz import AUTOREGRESSIVE, EXP, MLP, RBM, SINH, Network
@@ -45,6 +45,13 @@ def problem(rows, columns, seed, dtype=float):
         derivatives = derivatives + 1j * rng.standard_normal((rows, columns))
         local = local + 1j * rng.standard_normal(rows)
     return vmc.centred(derivatives, local, np.full(rows, 1 / rows))
+
+
+def test_names_load_on_first_use():
+    assert nqs.optimise is optimise and nqs.Metropolis is Metropolis and nqs.vmc is vmc
+    assert {"Network", "excited", "twin"} <= set(dir(nqs))
+    with pytest.raises(AttributeError, match="no attribute 'vcm'; see dir"):
+        _ = nqs.vcm
 
 
 # ---- Energies
