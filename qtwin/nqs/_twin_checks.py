@@ -19,14 +19,15 @@ LARGE_OVERLAP = 0.05
 def bounds(energies, sigma):
     """Estimates of the error (S, K) from residuals σ: the smaller of σ and σ²/δ, δ to the next level that σ separates.
 
-    The level above the last one is not known: there δ is its distance from the level below.
+    Where none above is known, or all are one level within σ, δ is the distance from the level below.
     """
-    result, K = sigma.copy(), energies.shape[1]
-    for k in range(K):
-        others = energies[:, k + 1 :] if k + 1 < K else energies[:, k - 1 : k]
-        away = np.abs(others - energies[:, k : k + 1])
-        apart = np.where(away > 4 * sigma[:, k : k + 1], away, np.inf).min(1, initial=np.inf)
-        result[:, k] = np.where(np.isinf(apart), sigma[:, k], np.minimum(sigma[:, k], sigma[:, k] ** 2 / apart))
+    result = sigma.copy()
+    for k in range(energies.shape[1]):
+        away = np.abs(energies - energies[:, k : k + 1])
+        away[away <= 4 * sigma[:, k : k + 1]] = np.inf
+        above, below = away[:, k + 1 :].min(1, initial=np.inf), away[:, :k].min(1, initial=np.inf)
+        apart = np.where(np.isinf(above), below, above)
+        result[:, k] = np.minimum(sigma[:, k], sigma[:, k] ** 2 / apart + (np.isinf(apart)) * sigma[:, k])
     return result
 
 
