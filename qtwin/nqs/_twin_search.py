@@ -21,6 +21,7 @@ HIDDEN = 32
 WIDE = 48  # at n = BATCHED_N, where 32 would not fill the tangent space
 COLD_STARTS = 1
 REPAIRS, CHECKS = 3, 4  # rounds
+AUXILIARY_STEPS = 15  # of the level above those asked for, from n = 9
 UNCONVERGED = 1e-5  # residual, in units of the width, above which a network of a complete tangent space is tried again
 
 
@@ -118,7 +119,8 @@ class Search:
             return
         pool, limits = self.pool, self.limits
         floor = pool.energy[k - 1, points] if k else None
-        options = {"steps": limits.steps, "start": start, "tolerance": limits.residual, "stall": limits.stall}
+        steps = limits.steps if self.batched or k < self.levels else AUXILIARY_STEPS
+        options = {"steps": steps, "start": start, "tolerance": limits.residual, "stall": limits.stall}
         found, residual, steps = descend(
             theta, self.grid, points, pool.head(k), pool.below(k, points), floor, **options
         )
