@@ -81,7 +81,7 @@ class Recipe:
 _LINEAR = {"width": 16, "peephole": False}
 _PAD = {"lr": 1e-3, "windows": 24, "shrink": False}
 _ALL_RECIPES = (
-    Recipe("spin-sru", "SpinSRU", {"width": 24}, steps=4_000, long=0.4),
+    Recipe("spin-sru", "SpinSRU", {"width": 24}, steps=3_600, long=0.4),
     Recipe("spin-sru-linear", "SpinSRU", _LINEAR, steps=2_400, long=0.4),
     Recipe("encoder", "SpinSRU", _LINEAR | {"layers": 0}, steps=2_000, lr=1e-2),
     Recipe("pad-sru", "PadSRU", {"width": 256}, steps=1_200, **_PAD),
