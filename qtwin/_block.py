@@ -81,6 +81,9 @@ def _end_point(energies, a, b, k, n, states):
 class Block:
     """Ritz vectors X (p, N) of H(λ) = (1-λ)·(-Σσx) + λ·diag(d), carried from one λ to the next."""
 
+    gain = GAIN
+    cut = -1  # which level of the block the filter starts to damp at
+
     def __init__(self, d, k, tol, states, pool, seed):
         self.d, self.k, self.tol, self.states, self.pool = d, k, tol, states, pool
         self.n, self.top, self.rng = spin_count(d), d.max(), np.random.default_rng(seed)
@@ -132,10 +135,10 @@ class Block:
 
     def _filter(self):
         """Filter every vector; returns logarithms of the gain of the highest wanted level: over all, over the block."""
-        level, last = self.theta[self.k - 1], self.theta[-1]
+        level, last = self.theta[self.k - 1], self.theta[self.cut]
         low = min(max(last, level + 1e-3 * (self.high - level)), (level + self.high) / 2)
         rates = [np.arccosh(1 + 2 * max(low - x, 0) / (self.high - low)) for x in (self.theta[0], level, last)]
-        degree = np.clip(np.ceil(np.log(2 * GAIN) / rates[1]), 8, MAX_DEGREE)
+        degree = np.clip(np.ceil(np.log(2 * self.gain) / rates[1]), 8, MAX_DEGREE)
         degree = int(max(min(degree, np.log(CONTRAST) / max(rates[0] - rates[1], 1e-3)), 4))
         g, bottom = 1 - self.mix, self.theta[0]
         list(self.pool.map(lambda v: chebyshev(v, self.d, g, self.mix, degree, low, self.high, bottom), self.X))
