@@ -258,10 +258,10 @@ FIELDS = ("energies", "exact", "errors", "reasons", "steps", "seconds", "uncerta
 
 def save(name, rows, told):
     """Store rows as one table twin-<name>."""
-    extra = [key for key in ("n", "instance", "way", "levels", "which", "sum", "coupling") if key in rows[0]]
+    extra = [key for key in ("n", "instance", "way", "levels", "which", "sum") if key in rows[0]]
     arrays = {}
     rows = [row | {"errors": errors(row)} for row in rows]
-    for key in (*extra, *FIELDS):
+    for key in (*extra, *(("errors", "reasons", "seconds") if name == "flags" else FIELDS)):
         width = max(np.shape(row[key])[-1] if np.ndim(row[key]) == 2 else 0 for row in rows)
         values = [_padded(np.asarray(row[key]), width) if width else np.asarray(row[key]) for row in rows]
         arrays[key] = np.array(values)
@@ -282,7 +282,7 @@ def load(name):
     rows = [{key: array[i] for key, array in arrays.items()} for i in range(len(arrays["n"]))]
     for row in rows:
         if "levels" in row:
-            for key in ("energies", "exact", "errors", "reasons", "steps", "uncertainty"):
+            for key in {"energies", "exact", "errors", "reasons", "steps", "uncertainty"} & set(row):
                 row[key] = row[key][:, : int(row["levels"])]
     return rows
 
