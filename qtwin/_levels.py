@@ -21,7 +21,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.sparse import csr_array
 from tqdm.auto import tqdm
 
-from ._block import Block
+from ._block import MAX_STEPS, PATIENCE, Block
 from ._memory import refuse_if_too_big
 from ._threads import one_blas_thread
 from .hamiltonian import thread_pool
@@ -40,7 +40,9 @@ EXTRA = 60  # points added at most
 READ = 1e-10  # readout probabilities below this are dropped
 KEPT = 8
 SAME = 1e-6  # levels closer than this part of their range are degenerate
-TOLERANCE = 5e-5  # residual of the highest state, in units of the scale; low ones are far better
+TOLERANCE = 5e-5  # residual of three quarters of the states, in units of the scale; the lowest are far better
+LOOSE = 5e-3  # of the others
+SHELLS = 0.25  # λ below which levels stand in the driver's narrow shells, and a quarter of them counts
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -137,19 +139,39 @@ def level_table(energies, K, *, progress=None, grid=LOG_RATIOS):
 class _Carried(Block):
     """A block that trusts the states of the last point, with a few random vectors for levels that come in.
 
-    One strong filter a point: with hundreds of vectors, turning them costs more than filtering them.
+    Its filters are strong: with hundreds of vectors, turning them costs more than filtering them.  Low levels must
+    converge; of the highest, which may end inside a narrow shell, their span is enough.
     """
 
     gain = 1e5
 
     def solve(self, mix):
         """The k lowest levels (k,) at λ = mix; their states are then the first rows of X."""
-        self.size = max(self.base, 3 * self.size // 4)
-        warm = self.X[: max(self.size - max(3, self.k // 16), 0)]
-        random = self.rng.standard_normal((self.size - len(warm), self.d.size))
+        warm = self.X[: max(self.base - max(3, self.k // 16), 0)]
+        random = self.rng.standard_normal((self.base - len(warm), self.d.size))
         self.cut = len(warm) - 1  # the random vectors are far above it
         self._converge(mix, np.concatenate([warm, random]))
         return self.theta[: self.k]
+
+    def _converge(self, mix, X):
+        self.mix, self.high = mix, (1 - mix) * self.n + mix * self.top
+        core = self.k // 4 if mix < SHELLS else 3 * self.k // 4
+        self._rotate(X)
+        known, gained = self.cut >= 0, 0.0
+        for step in range(MAX_STEPS):
+            if len(self.X) == self.d.size:
+                return
+            gained += self._filter()[0]
+            self._rotate(self.X)
+            found = known or gained >= np.log(30 * np.sqrt(self.d.size))
+            if found and self.residual[:core].max() <= self.tol and self.residual[: self.k].max() <= LOOSE:
+                return
+            if step % PATIENCE == PATIENCE - 1:
+                self.cut = -1
+                if len(self.X) < self.base + 2 * self.n:
+                    self._grow()
+        worst = self.residual[:core].max()
+        raise RuntimeError(f"levels not converged: residual {worst:.1e} of the scale, asked {self.tol:.0e}")
 
 
 class _Solver:
