@@ -17,7 +17,7 @@ from qtwin.flow.physics import DT, Chain, evolve, product_states
 from qtwin.flow.regression import fit_generator
 from qtwin.flow.splitting import layers_per_time, split_rollout
 
-BUDGET = 12.0  # processor seconds of each training of the ablation
+BUDGET = 8.0  # processor seconds of each training of the ablation
 ABLATION = {
     "K=1, no recurrence, linear": {"width": 16, "encoders": 1, "layers": 0, "peephole": False},
     "K=2, no recurrence, linear": {"width": 16, "layers": 0, "peephole": False},
@@ -90,7 +90,7 @@ def noisy(psi, noise, rng):
 def integrator():
     """Rows: method, step, layers per unit time, n, t, seed, MRE, infidelity, norm - 1."""
     rows, learned = [], flow.load("gates-0.1")
-    for n, t, count in ((7, 10.0, 50), (10, 50.0, 20)):
+    for n, t, count in ((7, 10.0, 50), (10, 50.0, 10)):
         psi0 = product_states(n, count, rng=np.random.default_rng([6, n]))
         methods = [("learned gates", 0.1, 20.0, seed) for seed in learned.seeds]
         methods += [("Strang", dt, layers_per_time(2, dt), -1) for dt in (0.1, 0.05, 0.02, 0.01)]
@@ -206,8 +206,8 @@ def ablation():
 
 # --- fine-tuning --------------------------------------------------------------------------------------------------
 
-PAD_BASE = recipes.Recipe("pad-512", "PadSRU", {"width": 512}, steps=300, lr=1e-3, windows=24, shrink=False)
-TUNING = {"SpinSRU": (200, 10, 1e-3, 3e-3, 8), "PadSRU 512": (500, 20, 1e-3, 1e-3, 48)}  # updates, mark, rates, windows
+PAD_BASE = recipes.Recipe("pad-512", "PadSRU", {"width": 512}, steps=200, lr=1e-3, windows=24, shrink=False)
+TUNING = {"SpinSRU": (200, 10, 1e-3, 3e-3, 8), "PadSRU 512": (300, 15, 1e-3, 1e-3, 48)}  # updates, mark, rates, windows
 
 
 def finetune(folder=None):

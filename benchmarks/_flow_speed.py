@@ -17,7 +17,7 @@ from qtwin.flow.physics import DT, Chain, haar_states
 SIZES, BATCHES = (2, 3, 4, 5, 6, 7, 8, 10, 12), (1, 64, 128, 256)
 STEPS = 100
 TIMES = DT * np.arange(STEPS + 1)
-LARGEST = 1 << 18  # basis states times states of a network's timing
+LARGEST = 1 << 16  # basis states times states of a network's timing
 DIAGONAL = 10  # largest n whose eigenvectors are timed
 METHODS = (
     "QuTiP, loop",
@@ -61,7 +61,7 @@ def speed():
     return {name: list(values) for name, values in zip(names, zip(*rows, strict=True), strict=True)}
 
 
-def _best(work, limit=4.0):
+def _best(work, limit=2.0):
     """Least processor seconds of at most three runs."""
     times = []
     while len(times) < 3 and sum(times) < limit:
