@@ -122,7 +122,7 @@ def noise():
             generator = fit_generator(data, dt, points=3)
             gates, _ = fit_gates(pairs, gap * dt, iterations=160, rng=seed)
             for t in (0.2, 2.0):
-                psi0 = product_states(7, 100, rng=np.random.default_rng([5, 7]))
+                psi0 = product_states(7, 50, rng=np.random.default_rng([5, 7]))
                 steps = round(t / (gap * dt))
                 for name, roll in (
                     ("least squares", partial(generator.rollout, steps=steps, dt=gap * dt)),
@@ -139,9 +139,9 @@ def random_fields():
     """Chains with g_i = -1.05 (1 + spread·uniform(-1, 1)): MRE@100 of models that learned the uniform chain."""
     rows = []
     for spread in SPREADS:
-        for draw in range(5):
+        for draw in range(3):
             g = -1.05 * (1 + spread * np.random.default_rng([8, draw]).uniform(-1, 1, 7))
-            chain, psi0 = Chain(7, g=tuple(g)), product_states(7, 100, rng=np.random.default_rng([5, 7]))
+            chain, psi0 = Chain(7, g=tuple(g)), product_states(7, 50, rng=np.random.default_rng([5, 7]))
             for name in ("spin-sru", "gates-0.002", "generator"):
                 roll = partial(flow.load(name).rollout, steps=100)
                 rows.append([name, spread, draw, *scored(psi0, [100 * DT], roll, chain)[:2]])
