@@ -248,6 +248,18 @@ def test_the_paper_reproduces_its_accuracy_and_its_stop_rule():
     assert tight.history.steps[1:].sum() < cold.history.steps[1:].sum()
 
 
+def test_a_wrong_level_of_the_paper_is_caught_by_the_sweep_down():
+    model, s = instances.rhm(4, rng=1), np.linspace(0, 1, 11)
+    found = twin(model, FUNCTIONS, s, recipe="paper", progress=False)
+    alone = twin(model, FUNCTIONS, s, recipe=Paper(verify=False), progress=False)
+    np.testing.assert_array_equal(found.energies, alone.energies)
+    np.testing.assert_array_equal(found.history.steps, alone.history.steps)
+    energies = np.array([[-1.0, -0.4], [-1.0, -0.5]])
+    lower, none = np.array([[False, True], [False, False]]), np.zeros((2, 2), bool)
+    bits = checks.reasons(energies, np.zeros((2, 2)), np.full((2, 1), 0.01), none, lower=lower)
+    np.testing.assert_array_equal(bits != 0, lower)
+
+
 def test_the_unnormalised_penalty_is_escaped():
     model = instances.rhm(4, rng=0)
     options = {"penalty": 2.0, "epochs": 3000, "epsilon": 0.0}

@@ -42,7 +42,7 @@ def too_high(energies, flips, classical, a, b, margin):
     return (sums[:, None] > trials + margin[:, :, None]).any(1)
 
 
-def reasons(energies, bound, tolerance, concave, *, attempts=None, overlaps=None, unfinished=None):
+def reasons(energies, bound, tolerance, concave, *, attempts=None, overlaps=None, unfinished=None, lower=None):
     """Bits of REASONS (S, levels).  tolerance: (S, 1) error vouched for.  concave: (S, levels) from ``too_high``."""
     bits = np.zeros(energies.shape, int)
     bits[bound > tolerance] |= BIT["variance"]
@@ -51,6 +51,8 @@ def reasons(energies, bound, tolerance, concave, *, attempts=None, overlaps=None
         bits[attempts < 2] |= BIT["attempts"]
     if unfinished is not None:
         bits[unfinished] |= BIT["stop rule"]
+    if lower is not None:
+        bits[lower] |= BIT["sweep"]
     if overlaps is not None:
         bits[np.tril(overlaps, -1).max(2) > LARGE_OVERLAP] |= BIT["overlap"]
     return bits

@@ -10,6 +10,7 @@ REASONS = {
     4: ("overlap", "its network is not orthogonal to the levels below"),
     8: ("concavity", "the states of another s have a lower sum of energies here, so a level must be wrong"),
     16: ("stop rule", "training reached its last step before the stop rule was met"),
+    32: ("sweep", "a sweep of s in the other direction ends lower"),
 }
 BIT = {name: bit for bit, (name, _) in REASONS.items()}
 SAME = 1e-6  # levels closer than this part of the width are one group for the coupling

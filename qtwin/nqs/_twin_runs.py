@@ -8,6 +8,7 @@ from ._twin_result import History, Twin
 from ._twin_search import Search
 
 ROUNDING = 1e-14  # of energies, in units of the width
+LOWER = 3e-3  # how much lower the other sweep of ``paper`` must end to count, in units of the width
 
 
 class AccurateRun:
@@ -48,38 +49,50 @@ class AccurateRun:
 
 
 class PaperRun:
-    """Source B's training, point by point along s; each level starts from its own network at the last point."""
+    """Source B's training, point by point along s; each level starts from its own network at the last point.
+
+    With ``verify`` a second sweep goes down from s = 1, for the flags only: way 1 of the arrays.
+    """
 
     def __init__(self, grid, levels, options, seed):
         self.grid, self.levels, self.options, self.seed = grid, levels, options, seed
-        self.tasks = grid.s.size
-        S, D = grid.s.size, len(grid.X)
-        self.theta = np.array([[self._start(i, k) for i in range(S)] for k in range(levels)])
-        self.psi = np.zeros((levels, S, D))
-        self.epochs = np.zeros((S, levels), int)
+        self.ways = 1 + options.verify
+        self.tasks = self.ways * grid.s.size
+        S, D, W = grid.s.size, len(grid.X), self.ways
+        self.theta = np.array([[[self._start(w, i, k) for i in range(S)] for k in range(levels)] for w in range(W)])
+        self.psi = np.zeros((W, levels, S, D))
+        self.epochs = np.zeros((W, S, levels), int)
         self.curves = np.full((S, levels, options.epochs), np.nan, np.float32)
 
-    def _start(self, i, k):
-        rng = np.random.default_rng([self.seed, i * (not self.options.transfer), k])
-        return paper.initial(rng, self.grid.n, self.options.hidden)
+    def _start(self, way, i, k):
+        key = [self.seed, i * (not self.options.transfer), k] + [way] * way
+        return paper.initial(np.random.default_rng(key), self.grid.n, self.options.hidden)
 
-    def run(self, i):
-        grid, o = self.grid, self.options
-        diagonal = grid.b[i] * grid.classical + grid.constant[i]
+    def run(self, task):
+        S = self.grid.s.size
+        way, i = divmod(task, S)
+        i = S - 1 - i if way else i
+        last = i + 1 if way else i - 1
         for k in range(self.levels):
-            theta = self.theta[k, i - 1 if o.transfer and i else i].copy()
-            lower, trace = self.psi[:k, i].copy(), np.empty(o.epochs)
-            lift = np.abs([self._energy(i, j) for j in range(k)]) if o.penalty is None else np.full(k, o.penalty)
-            used = paper.train(
-                theta, grid.X, diagonal, grid.a[i], lower, lift.astype(float), o.unnormalised, o.rate, o.epochs,
-                o.window, o.epsilon, o.overlap_stop, trace,
-            )  # fmt: skip
-            psi = paper.state(theta, grid.X)
-            self.theta[k, i], self.psi[k, i] = theta, psi / np.linalg.norm(psi)
-            self.epochs[i, k], self.curves[i, k, :used] = used, trace[:used]
+            warm = self.options.transfer and 0 <= last < S
+            self._train(way, i, k, self.theta[way, k, last if warm else i].copy())
 
-    def _energy(self, i, k):
-        psi = self.psi[k, i]
+    def _train(self, way, i, k, theta):
+        grid, o = self.grid, self.options
+        lower, trace = self.psi[way, :k, i].copy(), np.empty(o.epochs)
+        lift = np.abs([self._energy(way, i, j) for j in range(k)]) if o.penalty is None else np.full(k, o.penalty)
+        used = paper.train(
+            theta, grid.X, grid.b[i] * grid.classical + grid.constant[i], grid.a[i], lower, lift.astype(float),
+            o.unnormalised, o.rate, o.epochs, o.window, o.epsilon, o.overlap_stop, trace,
+        )  # fmt: skip
+        psi = paper.state(theta, grid.X)
+        self.theta[way, k, i], self.psi[way, k, i] = theta, psi / np.linalg.norm(psi)
+        self.epochs[way, i, k] = used
+        if way == 0:
+            self.curves[i, k, :used] = trace[:used]
+
+    def _energy(self, way, i, k):
+        psi = self.psi[way, k, i]
         return psi @ self.grid.product(np.array([i]), psi[None])[0] + self.grid.constant[i]
 
     def arrays(self):
@@ -87,21 +100,24 @@ class PaperRun:
 
     def finish(self, seconds, unit):
         grid, S = self.grid, self.grid.s.size
-        psi = self.psi.transpose(1, 2, 0)
-        energies = np.array([[self._energy(i, k) for k in range(self.levels)] for i in range(S)])
+        psi = self.psi[0].transpose(1, 2, 0)
+        energies = np.array([[[self._energy(w, i, k) for k in range(self.levels)] for i in range(S)]
+                             for w in range(self.ways)])  # fmt: skip
+        lower = energies[0] - energies[-1] > LOWER * grid.width[:, None]
+        epochs = self.epochs[0].copy()
         overlaps = np.abs(psi.transpose(0, 2, 1) @ psi)
         curves = tuple(tuple(_told(self.curves[i, k]) for k in range(self.levels)) for i in range(S))
-        history = History(self.epochs, np.ones_like(self.epochs), curves, seconds)
+        history = History(epochs, np.ones_like(epochs), curves, seconds)
         tolerance = self.options.vouched(grid.n) * grid.width[:, None]
         return make_twin(
-            "paper", grid, self.levels, energies - grid.constant[:, None], psi, tolerance, overlaps, self.theta,
-            history, unit, unfinished=self.epochs >= self.options.epochs,
+            "paper", grid, self.levels, energies[0] - grid.constant[:, None], psi, tolerance, overlaps, self.theta[0],
+            history, unit, unfinished=epochs >= self.options.epochs, lower=lower,
         )  # fmt: skip
 
 
 def make_twin(
     recipe, grid, L, energies, psi, tolerance, overlaps, theta, history, unit, *,
-    ritz_dimension=1, attempts=None, unfinished=None,
+    ritz_dimension=1, attempts=None, unfinished=None, lower=None,
 ):  # fmt: skip
     """The Twin of states psi (S, D, K ≥ L) with energies (S, K) measured from the mean of H."""
     points = np.arange(grid.s.size)
@@ -116,7 +132,9 @@ def make_twin(
     classical = np.einsum("sxk,x->sk", psi**2, grid.classical)
     concave = checks.too_high(energies, flips, classical, grid.a, grid.b, np.broadcast_to(tolerance, (len(psi),) * 2))
     found = None if recipe == "accurate" else overlaps
-    bits = checks.reasons(energies, bound, tolerance, concave, attempts=attempts, overlaps=found, unfinished=unfinished)
+    bits = checks.reasons(
+        energies, bound, tolerance, concave, attempts=attempts, overlaps=found, unfinished=unfinished, lower=lower
+    )
     return Twin(
         recipe=recipe, n=grid.n, s=grid.s, energies=energies + grid.constant[:, None], reasons=bits,
         uncertainty=bound, states=psi, couplings=couplings, flips=flips, classical=classical + grid.mean,

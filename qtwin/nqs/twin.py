@@ -34,7 +34,8 @@ class Paper:
     deviation of E over the last ``window`` epochs is below ``epsilon``.  transfer: start from the last s.  penalty:
     None for δ = |E| of each lower level, or one number λ0.  unnormalised: overlaps with the raw ψ, as the source prints
     its penalty.  overlap_stop: stop only when every squared overlap with a lower level is below this.
-    tolerance: error vouched for, in units of the width of the spectrum.
+    tolerance: error vouched for, in units of the width of the spectrum.  verify: sweep a second time, down from s = 1,
+    for the flags only (energies, epochs and curves are those of the way up).
     """
 
     hidden: int = 64
@@ -47,6 +48,7 @@ class Paper:
     unnormalised: bool = False
     overlap_stop: float = np.inf
     tolerance: float = 2e-2
+    verify: bool = True
 
     def vouched(self, n):
         return self.tolerance
