@@ -86,10 +86,7 @@ def descend(theta, grid, points, head, below, floor=None, *, steps=60, start=COL
         if not alive.size:
             break
         mu, w = damping[alive], width[alive]
-        shift = SHIFT * sigma * np.maximum(mu, 1e-2) + 1e-12 * w
-        if floor is not None:
-            shift = _above(shift, now.energy - floor[alive], mu, step < safe)
-        shift += w * start[0] * start[1] ** step
+        shift = _shift(sigma, mu, w, step, start, None if floor is None else now.energy - floor[alive])
         change = _change(now, r, shift, mu * sigma * DAMPING, grid, points[alive], below[alive])
         new = at(now.theta - change, grid, points[alive], head, below[alive])
         better = new.energy <= now.energy + 1e-14 * w
@@ -98,10 +95,14 @@ def descend(theta, grid, points, head, below, floor=None, *, steps=60, start=COL
     return result, residual, taken
 
 
-def _above(shift, gap, mu, safe):
-    """The shift of a level above the ground state, ``gap`` over the level below."""
-    cautious = gap if safe else np.minimum(shift, gap)
-    return np.where(mu > 1, np.maximum(shift, gap), cautious)
+def _shift(sigma, mu, width, step, start, gap):
+    """ε (B,): units of the residual σ, plus the annealed width; above the ground state tied to ``gap`` over the level
+    below, at first and wherever steps fail (damping mu > 1)."""
+    shift = SHIFT * sigma * np.maximum(mu, 1e-2) + 1e-12 * width
+    if gap is not None:
+        cautious = gap if start is COLD and step < SAFE_STEPS else np.minimum(shift, gap)
+        shift = np.where(mu > 1, np.maximum(shift, gap), cautious)
+    return shift + width * start[0] * start[1] ** step
 
 
 def _change(now, r, shift, damping, grid, points, below):
