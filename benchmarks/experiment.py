@@ -99,6 +99,7 @@ def source(write=False):
             schedules=list(result.schedules),
             points=result.schedule_points,
             reads=result.reads,
+            qpu_seconds=result.seconds,
             annealer="emulated, seed 0, default bath and control errors",
         )
         write_results("source-b-experiment", recipe, arrays, versions("scipy", "dimod"), seconds)

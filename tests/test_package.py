@@ -33,7 +33,7 @@ ARROWS = {
     "bath": PHYSICS,
     "control": {"schedule", "rules", "bath"},
     "annealers": {"ising", "schedule", "bath"},
-    "experiment": PHYSICS | {"rules", "exact", "bath", "annealers", "nqs"},
+    "experiment": PHYSICS | {"rules", "exact", "bath", "annealers", "nqs", "shipped"},
     "lhz": {"ising"},
     "fit": set(),
     "gaps": PHYSICS | {"exact", "lhz", "fit"},
