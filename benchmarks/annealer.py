@@ -372,7 +372,7 @@ def main():
     """Print the figures asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="?", default="speed", help="speed, closed, sixteen, gains, stored or legal")
-    parser.add_argument("--levels", type=int, help="K of sixteen; both 40 and the default if left out")
+    parser.add_argument("--levels", type=int, help="K of sixteen, 0 for the default; if left out 40, then the default")
     parser.add_argument("--count", type=int, default=50, help="hard instances of gains")
     parser.add_argument("--draws", type=int, default=16, help="control-error draws of gains")
     parser.add_argument("--save", action="store_true", help="store the table of gains")
@@ -382,7 +382,7 @@ def main():
         speed()
         against_brmesolve()
     elif options.what == "sixteen":
-        sixteen([40, None] if options.levels is None else [options.levels])
+        sixteen([40, None] if options.levels is None else [options.levels or None])
     elif options.what == "gains":
         gains(options.count, options.draws, options.save)
     elif options.what == "stored":
