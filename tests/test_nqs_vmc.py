@@ -140,6 +140,24 @@ def test_gradient_of_complex_parameters():
         assert part == pytest.approx(np.array(difference) / (2 * step), abs=1e-8)
 
 
+def test_centred_products_are_weighted_covariances():
+    """S = E[O*O] - E[O*]E[O] and F = E[O* E_loc] - E[O*]E[E_loc], entry by entry."""
+    rng = np.random.default_rng(7)
+    derivatives = rng.standard_normal((9, 3)) + 1j * rng.standard_normal((9, 3)) + 2
+    local, weight = rng.standard_normal(9) - 5, rng.dirichlet(np.ones(9))
+    X, y = vmc.centred(derivatives, local, weight)
+
+    def mean(values):
+        return sum(w * value for w, value in zip(weight, values, strict=True))
+
+    for a in range(3):
+        bra = derivatives[:, a].conj()
+        assert (X.conj().T @ y)[a] == pytest.approx(mean(bra * local) - mean(bra) * mean(local), rel=1e-12)
+        for b in range(3):
+            S = mean(bra * derivatives[:, b]) - mean(bra) * mean(derivatives[:, b])
+            assert (X.conj().T @ X)[a, b] == pytest.approx(S, rel=1e-11)
+
+
 @pytest.mark.parametrize("dtype", [float, complex])
 @pytest.mark.parametrize("rows, columns", [(60, 20), (20, 60)])
 @pytest.mark.parametrize("shift", [1e-1, 1e-4])
