@@ -17,8 +17,8 @@ from qtwin.flow import observation as seen
 WINDOW, HORIZON = 20, 20
 SIZES, TESTED = (4, 5, 6, 7, 8), (4, 5, 6, 7, 8, 10)
 TRAINING, TEST = 400, 200
-SEEDS = (0, 1, 2)
-STEPS = 250
+SEEDS = (0, 1)
+STEPS = 400
 RESAMPLES = 500
 LINEAR = {  # name: window, reach
     "linear, window 20, reach 3": (20, 3),

@@ -1,6 +1,5 @@
 """Smaller parts of ``benchmarks.flow``: each function measures one table → dict of arrays of equal length."""
 
-import threading
 import time
 from dataclasses import replace
 from functools import partial
@@ -164,9 +163,7 @@ def live():
         took, same = time.process_time() - start, -1
         if seed == 0:
             with tempfile.TemporaryDirectory() as folder:
-                stop = threading.Event()
-                again = recipes.train("spin-sru", seed, preset="fast", folder=folder, progress=False, stop=_after(300))
-                stop.set()
+                recipes.train("spin-sru", seed, preset="fast", folder=folder, progress=False, stop=_after(300))
                 again = recipes.train("spin-sru", seed, preset="fast", folder=folder, progress=False)
                 pairs = zip(whole.model.parameters(), again.model.parameters(), strict=True)
                 same = int(all(torch.equal(a, b) for a, b in pairs))
@@ -206,8 +203,8 @@ def ablation():
 
 # --- fine-tuning --------------------------------------------------------------------------------------------------
 
-PAD_BASE = recipes.Recipe("pad-512", "PadSRU", {"width": 512}, steps=200, lr=1e-3, windows=24, shrink=False)
-TUNING = {"SpinSRU": (200, 10, 1e-3, 3e-3, 8), "PadSRU 512": (300, 15, 1e-3, 1e-3, 48)}  # updates, mark, rates, windows
+PAD_BASE = recipes.Recipe("pad-512", "PadSRU", {"width": 512}, steps=160, lr=1e-3, windows=24, shrink=False)
+TUNING = {"SpinSRU": (120, 8, 1e-3, 3e-3, 8), "PadSRU 512": (210, 15, 1e-3, 1e-3, 48)}  # updates, mark, rates, windows
 
 
 def finetune(folder=None):
