@@ -4,7 +4,7 @@
     python -m benchmarks.flow table speed        some of them
     python -m benchmarks.flow table --save       store what was measured, for the lessons
     python -m benchmarks.flow stored             the stored tables, nothing computed
-    --folder TRAINED    checkpoints of the trainings that some parts need: they go on from there
+    --folder FOLDER     where some parts keep what is done: started again, they go on from there
 
 table        MRE at 10, 50, 100 steps of 0.002, infidelity, magnetisation, norm; n = 2…9, 1,000 states, every seed
 regression   the 36 coefficients: error to n = 9, couplings by both difference quotients, error bars under noise
@@ -22,6 +22,7 @@ All times are processor seconds.
 """
 
 import argparse
+import json
 import sys
 import time
 from pathlib import Path
@@ -41,34 +42,45 @@ TRIVIAL = {"constant state": physics.constant_state, "tangent line": physics.tan
 COLUMNS = ("mre10", "mre50", "mre100", "infidelity", "magnetisation", "norm")
 
 
-def table():
-    """Rows (model, n, seed) of COLUMNS, as a dict of arrays; seed -1 where nothing was trained."""
+def table(folder=None):
+    """Rows (model, n, seed) of COLUMNS, as a dict of arrays; seed -1 where nothing was trained.
+
+    folder: the rows of each model and seed are kept there, and those that are there are not measured again.
+    """
     rows = []
-    for n in SIZES:
-        psi0 = physics.product_states(n, STATES, rng=np.random.default_rng([7, n]))
-        parts = np.array_split(psi0, max(1, len(psi0) * 101 >> max(0, 24 - n)))
-        exact = np.concatenate([physics.evolve(part, physics.DT * np.array(MARKS)) for part in parts])
-        for name, seed, roll in predictors(n):
-            start = time.process_time()
-            found = np.concatenate([roll(part)[:, MARKS] for part in parts])
-            took = time.process_time() - start
-            values = errors(exact, found)
-            rows.append(
-                {"model": name, "n": n, "seed": seed, "seconds": took} | dict(zip(COLUMNS, values, strict=True))
-            )
-        print(f"n={n} done", flush=True)
+    for name in (*TRIVIAL, *NETWORKS):
+        model = None if name in TRIVIAL else flow.load(name)
+        for seed in (-1,) if model is None else model.seeds:
+            path = folder and Path(folder) / f"table-{name.replace(' ', '-')}-{seed}.json"
+            if path and path.exists():
+                part = json.loads(path.read_text())
+            else:
+                part = list(_rows(name, model, seed))
+            if path:
+                path.write_text(json.dumps(part))
+            rows += part
     return {key: [row[key] for row in rows] for key in rows[0]}
 
 
-def predictors(n):
-    """(name, seed, psi0 → trajectory of 100 steps) of every row of n spins."""
-    for name, predict in TRIVIAL.items():
-        yield name, -1, lambda psi, predict=predict: predict(psi, 100)
-    for name in NETWORKS:
-        model = flow.load(name)
-        if n <= (model.largest or n):
-            for seed in model.seeds:
-                yield name, seed, lambda psi, model=model, seed=seed: model.rollout(psi, 100, seed=seed)
+def _rows(name, model, seed):
+    """Rows of one model and seed, n by n."""
+    for n in SIZES:
+        if model is not None and n > (model.largest or n):
+            continue
+        psi0 = physics.product_states(n, STATES, rng=np.random.default_rng([7, n]))
+        parts = np.array_split(psi0, max(1, len(psi0) * 101 >> max(0, 24 - n)))
+        exact = np.concatenate([physics.evolve(part, physics.DT * np.array(MARKS)) for part in parts])
+        start = time.process_time()
+        found = np.concatenate([_roll(name, model, seed, part)[:, MARKS] for part in parts])
+        took = time.process_time() - start
+        values = [float(value) for value in errors(exact, found)]
+        yield {"model": name, "n": n, "seed": seed, "seconds": took} | dict(zip(COLUMNS, values, strict=True))
+    print(f"{name}, seed {seed}: done", flush=True)
+
+
+def _roll(name, model, seed, psi0):
+    """The trajectory of 100 steps that a model or a trivial predictor gives."""
+    return TRIVIAL[name](psi0, 100) if model is None else model.rollout(psi0, 100, seed=seed)
 
 
 def errors(exact, found):
@@ -84,7 +96,7 @@ def show_table(arrays):
     """Print MRE@100 by n with the range over seeds, then everything at n = 7."""
     model, n, seed = (np.array(arrays[key]) for key in ("model", "n", "seed"))
     mre = np.array(arrays["mre100"], float)
-    names = list(dict.fromkeys(model.tolist()))
+    names = [name for name in (*TRIVIAL, *NETWORKS) if name in model]
     print("MRE after 100 steps of 0.002, worst seed (n = 8, 9 never seen in training)")
     print(f"{'':18}" + "".join(f"{size:>10}" for size in SIZES))
     for name in names:
@@ -107,7 +119,7 @@ PARTS = {
     "observation": (_flow_observation.measure, _flow_observation.show, _flow_observation.RECIPE),
     "speed": (_flow_speed.speed, _flow_speed.show, {"steps": 100, "threads": 1}),
 }
-WITH_FOLDER = ("finetune", "observation")
+WITH_FOLDER = ("table", "finetune", "observation")
 
 
 def run(part, folder=None, save=False):
