@@ -151,7 +151,7 @@ def test_signs_and_bases_of_the_eigensolver_do_not_matter(monkeypatch):
         levels, states = point(self, s)
         for same in np.split(np.arange(8), np.flatnonzero(np.diff(levels) > 1e-9) + 1):
             states[:, same] = states[:, same] @ np.linalg.qr(rng.normal(size=(same.size, same.size)))[0]
-        return levels, states
+        return levels, states * rng.choice([-1.0, 1.0], levels.size)
 
     monkeypatch.setattr(Frame, "point", turned)
     for model, (exact, first) in zip(models, expected, strict=True):
