@@ -101,7 +101,8 @@ def test_flatter_sampling_is_weighted_back(power):
     sampler = Metropolis(N, 2048, power=power, rng=0)
     sampler.run(RBM, theta, 40)
     samples = sampler.sample(RBM, theta, 16)
-    assert samples.weight.sum() == pytest.approx(1)
+    rest = np.abs(amplitudes(RBM, theta, samples.x)) ** (2 - power)
+    assert samples.weight == pytest.approx(rest / rest.sum())
     for values in (samples.x[:, 0], samples.x.sum(1) ** 2):
         estimate = samples.estimate(values)
         truth = {5: X[:, 0], 2: X.sum(1) ** 2}[5 if np.abs(values).max() == 1 else 2]
