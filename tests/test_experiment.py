@@ -19,6 +19,7 @@ from qtwin.experiment import (
     power,
     runs_needed,
     scaled,
+    shipped_source_b,
     source_b,
     source_b_problems,
 )
@@ -384,3 +385,16 @@ def test_source_b_runs_as_one_call():
     assert result.success.shape == (10, 3, 1) and result.schedules == ("default", "twin Λ", "exact Λ")
     assert result.schedule_points["twin Λ"] == result.schedule_points["exact Λ"]
     assert result.schedule_points["default"]["N6-1"] == [[0, 0], [20, 1]]
+
+
+def test_shipped_experiment_is_of_these_problems_and_schedules():
+    """Ground energies by dimod, the exact Λ schedules made anew; success between 0 and 1 in steps of one read."""
+    shipped, problems = shipped_source_b(), source_b_problems(0)
+    assert shipped.success.shape == (10, 3, 10) and shipped.kind == "emulated"
+    for k, model in enumerate(problems.values()):
+        assert shipped.best[k] == pytest.approx(dimod.ExactSolver().sample(model.to_bqm()).first.energy, rel=1e-6)
+    schedules = lambda_schedules(problems, spectra=exact_spectrum, progress=False)
+    for name, schedule in schedules.items():
+        np.testing.assert_allclose(shipped.schedule_points["exact Λ"][name], schedule.points, atol=0.011)
+    np.testing.assert_allclose(200 * shipped.success, np.round(200 * shipped.success), atol=1e-4)
+    assert shipped.difference("twin Λ").n == 10 and "| **mean** |" in shipped.table()
