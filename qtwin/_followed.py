@@ -109,10 +109,10 @@ class Followed:
         grid, x = self.table.x, self.ratio(s)
         p = np.clip(np.searchsorted(grid, x, side="right") - 1, 0, grid.size - 2)
         u = np.clip((x - grid[p]) / (grid[p + 1] - grid[p]), 0, 1)
-        return p, u, np.maximum(x, grid[0])
+        return p, u, x
 
     def _levels(self, p, u, x):
-        """ε (G, K) by label: cubic in x, from values and slopes of ε/(1 + r)."""
+        """ε (G, K) by label: cubic in x, from values and slopes of ε/(1 + r); below the table linear in r."""
         ends = []
         for k in (p, p + 1):
             r, rows = np.exp(self.table.x[k])[:, None], (k[:, None], self.labels[k])
@@ -121,7 +121,9 @@ class Followed:
         h, u = (self.table.x[p + 1] - self.table.x[p])[:, None], u[:, None]
         v0, d0, v1, d1 = ends[0], h * ends[1], ends[2], h * ends[3]
         cubic = v0 + u * (d0 + u * (3 * (v1 - v0) - 2 * d0 - d1 + u * (2 * (v0 - v1) + d0 + d1)))
-        return cubic * (1 + np.exp(x)[:, None])
+        first, r = np.exp(self.table.x[0]), np.exp(x)[:, None]
+        below = np.minimum(r - first, 0) * self.table.slopes[0, self.labels[0]]
+        return cubic * (1 + np.maximum(r, first)) + below
 
     def _between(self, elements, p, u, m, n):
         """Squared matrix elements of labels m, n (broadcast to (G, …)), geometric between two points: powers of r."""

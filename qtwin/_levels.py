@@ -155,7 +155,7 @@ class _Carried(Block):
 
     def _converge(self, mix, X):
         self.mix, self.high = mix, (1 - mix) * self.n + mix * self.top
-        core = self.k // 4 if mix < SHELLS else 3 * self.k // 4
+        core = max(2, self.k // 4 if mix < SHELLS else 3 * self.k // 4)
         self._rotate(X)
         known, gained = self.cut >= 0, 0.0
         for step in range(MAX_STEPS):

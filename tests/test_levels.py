@@ -104,6 +104,25 @@ def test_success_is_that_of_dense_eigenproblems(n, seed, heat, tabled, monkeypat
         assert table.diabatic_estimate(SCHEDULES[0])[0] < 1e-5
 
 
+@pytest.mark.parametrize("factor", [1e-9, 3e-3, 0.05])
+def test_weak_problems_are_those_of_dense_eigenproblems_too(factor, tabled, monkeypatch):
+    """Much of the anneal lies below the table, where levels are linear in r."""
+    model = qubo(4, 1)
+    model = IsingModel(factor * model.h, factor * model.J)
+    found = RateTable(model, FUNCTIONS, COHERENT, levels=16)
+    monkeypatch.setattr(bath, "DENSE_QUBITS", 8)
+    expected = RateTable(model, FUNCTIONS, COHERENT, levels=16)
+    for schedule in SCHEDULES[:2]:
+        assert success(found, schedule) == pytest.approx(success(expected, schedule), abs=2e-3)
+
+
+@pytest.mark.parametrize("levels", [2, 3])
+def test_nine_qubits_without_a_problem(levels):
+    table = RateTable(IsingModel(np.zeros(9), np.zeros((9, 9))), FUNCTIONS, levels=levels)
+    found = table.probabilities(table.evolve(AnnealSchedule.linear(1)))
+    assert np.isfinite(found).all() and found.sum() == pytest.approx(1)
+
+
 def test_functions_from_a_table_that_starts_and_ends_at_zero(tabled):
     s = np.linspace(0, 1, 101)
     functions = AnnealingFunctions.from_table(s, 6 * (1 - s) ** 3, 9 * s**2)
