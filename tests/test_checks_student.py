@@ -14,6 +14,7 @@ GIVEN = {  # these exercises change a number that stands there
     "check.blocks(blocks)",
     "check.sector_strength(strength)",
     "check.samples_needed(count)",
+    "check.pause_place(place)",
     "check.trajectories(count)",
 }
 EXERCISES = sorted((Path(__file__).parent.parent / "notebooks" / "exercises").glob("*.ipynb"))
