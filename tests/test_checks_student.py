@@ -14,6 +14,7 @@ GIVEN = {  # these exercises change a number that stands there
     "check.blocks(blocks)",
     "check.sector_strength(strength)",
     "check.samples_needed(count)",
+    "check.lift(lift)",
     "check.pause_place(place)",
     "check.trajectories(count)",
 }

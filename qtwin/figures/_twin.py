@@ -11,6 +11,7 @@ from ._base import COLOURS, INK, legend, new_figure, number, style
 ROLES = ("ground", "excited")
 FLOOR = 1e-15  # errors are drawn from here on: below is rounding
 DECADES = [1e-15, 1e-12, 1e-9, 1e-6, 1e-3, 1.0]
+POWERS = ["10⁻¹⁵", "10⁻¹²", "10⁻⁹", "10⁻⁶", "0.001", "1"]
 ERROR = "|E − exact|"
 POINTS = 300  # of a learning curve or of amplitudes, at most
 
@@ -23,7 +24,7 @@ def plot_twin(twin, exact, *, title=None, description=None):
         xaxis=dict(title_text="anneal fraction s", range=[0, 1]),
         xaxis2=dict(title_text="anneal fraction s", range=[0, 1]),
         yaxis=dict(title_text="energy E(s)"),
-        yaxis2=dict(title_text=ERROR, type="log", range=[-15.3, 2.3], tickvals=DECADES),
+        yaxis2=dict(title_text=ERROR, type="log", range=[-15.3, 2.3], tickvals=DECADES, ticktext=POWERS),
     )
     return legend(figure, "below")
 

@@ -37,12 +37,12 @@ class TwinExplorer(w.VBox):
     """
 
     problem = Enum(list(PROBLEMS.values()), "rhm")
-    seed = Int(0, min=0, max=999)
+    seed = Int(18, min=0, max=99)
     spins = Int(6, min=3, max=MOST_SPINS)
     recipe = Enum(list(RECIPES.values()), "paper")
     epsilon = Enum(EPSILONS, 1e-3)
     start = Enum(list(STARTS.values()), "last")
-    point = Int(10, min=0, max=S.size - 1)
+    point = Int(8, min=0, max=S.size - 1)
     running = Bool(False)
     sentence = Unicode("")
 

@@ -4,12 +4,12 @@ import numpy as np
 import plotly.graph_objects as go
 
 from ..figures._base import new_figure
-from ..figures._twin import DECADES, ERROR, amplitude_traces, error_traces, learning_traces, level_traces
+from ..figures._twin import DECADES, ERROR, POWERS, amplitude_traces, error_traces, learning_traces, level_traces
 from ._controls import Panel
 from ._panels import energy_range
 
 ALONG = "anneal fraction s"
-LOG = dict(type="log", range=[-15.3, 2.3], tickvals=DECADES)
+LOG = dict(type="log", range=[-15.3, 2.3], tickvals=DECADES, ticktext=POWERS)
 SHOWN = 6  # exact levels
 
 
@@ -63,6 +63,8 @@ def _show(panel, traces, *_):
 
 def _plain(trace):
     """A trace whose arrays travel as lists."""
+    if trace.name == "higher levels":  # said by their grey: the legend has one line
+        trace.showlegend = False
     return trace.update(x=np.asarray(trace.x, float).tolist(), y=np.asarray(trace.y, float).tolist())
 
 

@@ -117,7 +117,7 @@ def size(network, made, k):
 
 
 def beside(exact, states):
-    """Weights (S, 2) of states (S, 2^N, 2) in their exact levels, and amplitudes (S, 2^N, 2, 2), exact and network's."""
+    """Weights (S, 2) of states (S, 2^N, 2) in their exact levels; amplitudes (S, 2^N, 2, 2), exact and network's."""
     found = np.empty((*states.shape, 2))
     fidelity = np.empty((len(states), 2))
     for i, k in np.ndindex(len(states), 2):
