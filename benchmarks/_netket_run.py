@@ -2,7 +2,7 @@
 
     PYTHON -I _netket_run.py IN.npz OUT.npz
 
-IN: h, J, A, B, theta (W, b, a of an RBM), chains, rates (R,), decay, shift, momentum, blocks, block, core.
+IN: h, J, A, B, theta (W, b, a of an RBM), chains, rates (R,), decays (R,), shift, momentum, blocks, block, core.
 OUT: theta (R, blocks, P) after every block of steps, seconds (R, blocks) of processor time, setup (R,), version.
 """
 
@@ -46,7 +46,7 @@ def main(source, target):
     hidden = (given["theta"].size - n) // (n + 1)
     blocks, block = int(given["blocks"]), int(given["block"])
     thetas, seconds, setup = [], [], []
-    for rate in given["rates"]:
+    for rate, decay in zip(given["rates"], given["decays"], strict=True):
         begun = time.process_time()
         hilbert = nk.hilbert.Spin(0.5, n)
         H = operator(nk, hilbert, given["h"], given["J"], float(given["A"]), float(given["B"]))
@@ -54,8 +54,8 @@ def main(source, target):
         network = nk.models.RBM(alpha=hidden / n, param_dtype=float)
         state = nk.vqs.MCState(sampler, network, n_samples=int(given["chains"]), n_discard_per_chain=0, seed=0)
 
-        def driver(rate=rate, H=H, state=state):
-            steps = optax.exponential_decay(float(rate), 1, float(given["decay"]))
+        def driver(rate=rate, decay=decay, H=H, state=state):
+            steps = optax.exponential_decay(float(rate), 1, float(decay))
             options = {"diag_shift": float(given["shift"]), "momentum": float(given["momentum"])}
             return nk.driver.VMC_SR(H, optax.sgd(steps), variational_state=state, **options)
 
