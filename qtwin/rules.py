@@ -22,6 +22,7 @@ from .schedule import TICKS_PER_US, AnnealSchedule
 
 PROPERTIES = {"annealing_time_range": [0.5, 2000.0], "max_anneal_schedule_points": 12}  # of D-Wave's QPUs
 _TINY = 1e-12  # gaps are kept above this part of the largest
+_LEAST = 1e-60  # and above this, so that no weight overflows
 
 
 def source_b(s, gap, coupling=None, ground=None):
@@ -148,14 +149,14 @@ def _floored(values):
     """Values kept above a tiny part of the largest, so that a rule stays finite at a closed gap."""
     if (values < 0).any():
         raise ValueError(f"a gap must be ≥ 0, got {values.min():.3g}")
-    return np.maximum(values, max(_TINY * values.max(), 1e-150))
+    return np.maximum(values, max(_TINY * values.max(), _LEAST))
 
 
 def _omega(omega, gaps):
     omega = gaps.max() / 20 if omega is None else omega
     if not np.isfinite(omega) or omega < 0:
         raise ValueError(f"omega must be a number ≥ 0, got {omega!r}")
-    return max(float(omega), 1e-75)
+    return max(float(omega), _LEAST)
 
 
 def _weights(s, weight):

@@ -145,3 +145,17 @@ def test_bad_input_is_one_clear_line(call, words):
     with pytest.raises(ValueError, match=words) as caught:
         call()
     assert "\n" not in str(caught.value)
+
+
+def test_closed_gaps_and_large_couplings_do_not_overflow():
+    s, closed, large = np.linspace(0, 1, 9), np.zeros(9), np.full(9, 1e9)
+    levels = np.zeros((9, 3))
+    for weight in (
+        rules.adiabatic(s, closed, large),
+        rules.source_b(s, closed, large, closed),
+        rules.roland_cerf(s, closed),
+        rules.multilevel(s, levels, levels + 1e9),
+    ):
+        assert np.isfinite(weight).all()
+        schedule = rules.follow(s, weight)
+        assert schedule.validate(rules.PROPERTIES) == schedule
