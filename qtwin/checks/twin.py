@@ -46,7 +46,7 @@ def lift(answer):
 
 
 def gap_bound(answer):
-    """Exercise 2: a function (E0, E1, share) → largest relative error of the gap if both energies may be off by share."""
+    """Exercise 2: a function (E0, E1, share) → largest relative error of the gap, both energies off by share."""
     cases = [(-8.0, -7.5, 1e-3), (-3.0, 1.0, 0.01), (-30.4, -28.2, 5e-3)]
     function(
         answer,
