@@ -61,7 +61,7 @@ def speed():
     return {name: list(values) for name, values in zip(names, zip(*rows, strict=True), strict=True)}
 
 
-def _best(work, limit=2.0):
+def _best(work, limit=1.0):
     """Least processor seconds of at most three runs."""
     times = []
     while len(times) < 3 and sum(times) < limit:
