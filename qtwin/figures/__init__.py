@@ -19,14 +19,13 @@ from ._lines import plot_functions, plot_lines, plot_schedules
 from ._problem import plot_energies, plot_problem
 from ._reads import plot_energy_histogram, plot_level_probabilities
 from ._spectrum import plot_gap, plot_gap_histogram, plot_gap_surface, plot_spectrum
-from ._twin import plot_amplitudes, plot_twin, plot_twin_learning
+from ._twin import plot_twin
 
 __all__ = [
     "COLOURS",
     "Figure",
     "template",
     "plot_comparison",
-    "plot_amplitudes",
     "plot_energies",
     "plot_energy_histogram",
     "plot_error_against_size",
@@ -46,5 +45,4 @@ __all__ = [
     "plot_score_ladder",
     "plot_spectrum",
     "plot_twin",
-    "plot_twin_learning",
 ]

@@ -1,4 +1,4 @@
-"""A digital twin beside the exact levels: along s, and at one s its amplitudes and how it learned them.
+"""A digital twin beside the exact levels, along s; and traces of its amplitudes and learning at one s.
 
 ``twin`` is anything with s, energies, flagged and history.curves; ``exact`` a Spectrum on the same s.
 """
@@ -29,26 +29,6 @@ def plot_twin(twin, exact, *, title=None, description=None):
     return legend(figure, "below")
 
 
-def plot_amplitudes(pairs, *, title=None, description):
-    """Amplitudes of networks against exact ones: {'ψ0': (exact, network), 'ψ1': …}; on the dotted line they agree."""
-    found = title or "Amplitude by amplitude, the network against the exact state"
-    figure = new_figure(found, description, width=620, height=480, x="exact amplitude", y="network's amplitude")
-    for trace in amplitude_traces(pairs):
-        figure.add_trace(trace)
-    figure.update_xaxes(range=[-1.06, 1.06])
-    figure.update_yaxes(range=[-1.06, 1.06])
-    return legend(figure, "below")
-
-
-def plot_twin_learning(curves, *, title, description, x="epoch"):
-    """Distance from the exact energy over steps on a log axis: {name: (distances (m,), role)}."""
-    figure = new_figure(title, description, x=x, y=ERROR)
-    for name, (values, role) in curves.items():
-        figure.add_trace(_curve(name, values, role))
-    figure.update_yaxes(type="log")
-    return legend(figure, "below")
-
-
 def two_panels(figure, left, right):
     """Traces side by side in a figure; a name stands once in the legend."""
     figure.update_layout(
@@ -62,7 +42,7 @@ def two_panels(figure, left, right):
         for trace in traces:
             name = trace.name
             shown = trace.showlegend is not False and name not in seen
-            seen.add(name)
+            seen |= {name} if shown else set()
             figure.add_trace(trace.to_plotly_json() | dict(xaxis=f"x{axis}", yaxis=f"y{axis}", showlegend=shown))
 
 

@@ -98,8 +98,9 @@ def static_twin(panels, description, title):
         figure.layout[f"xaxis{tail}"] = x | dict(domain=[0.57 * column, 0.57 * column + 0.43], anchor=f"y{tail}")
         figure.layout[f"yaxis{tail}"] = y | dict(domain=[0.57 * row, 0.57 * row + 0.43], anchor=f"x{tail}")
         for trace in live.data:
-            own = dict(showlegend=trace.showlegend is not False and trace.name not in seen)
-            seen.add(trace.name)
-            figure.add_trace(go.Scatter(trace.to_plotly_json() | own | dict(xaxis=f"x{tail}", yaxis=f"y{tail}")))
+            own = trace.showlegend is not False and trace.name not in seen
+            seen |= {trace.name} if own else set()
+            place = dict(showlegend=own, xaxis=f"x{tail}", yaxis=f"y{tail}")
+            figure.add_trace(go.Scatter(trace.to_plotly_json() | place))
     figure.update_layout(showlegend=True, legend=dict(orientation="h", x=0, y=-0.12, yanchor="top"))
     return figure
