@@ -84,9 +84,13 @@ def test_readme_links_exist_and_name_every_notebook():
 
 
 def test_readme_examples_run(capsys):
-    first, second = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    first, second, third = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     names = {}
     exec(first, names)
     assert re.fullmatch(r"smallest gap \d\.\d{3} at s = \d\.\d\d\n", capsys.readouterr().out)
     exec(second, names)
     assert names["curves"].shape == (100, 31) and (names["low"] <= names["high"]).all()
+    exec(third, names)
+    assert len(names["shaped"].points) <= 12 and names["made"].gap.shape == (21,)
+    assert "shaped − linear (points)" in capsys.readouterr().out
