@@ -9,10 +9,7 @@ from qtwin.flow import physics
 
 
 def stored(part):
-    name = f"flow-{part}"
-    if name not in shipped.result_names():
-        pytest.skip(f"{name} is not stored")
-    return {key: np.array(values) for key, values in shipped.results(name).arrays.items()}
+    return shipped.results(f"flow-{part}").arrays
 
 
 def test_measures_by_hand():
@@ -75,3 +72,25 @@ def test_stored_regression():
     assert (np.abs(table["mre9"][clean]) <= 1e-8).all()
     for key in ("J", "h", "g"):
         assert (np.abs(table[f"{key}_off"][~clean]) < 4 * table[f"{key}_error"][~clean]).all()
+
+
+def test_stored_fine_tuning():
+    table = stored("finetune")
+    for network, gain in (("SpinSRU", 1e4), ("PadSRU 512", 1)):
+        of = table["network"] == network
+        tuned, fresh = (table["validation"][of & (table["start"] == k)] for k in ("fine-tuned", "from scratch"))
+        assert (gain * tuned[0] < fresh[0]) and (tuned < fresh).all()
+
+
+def test_stored_short_training():
+    table = stored("live")
+    assert (table["seconds"] < 60).all() and (table["mre7"] <= 1e-3).all() and table["resumed_equal"].max() == 1
+
+
+def test_stored_partial_observation():
+    table = stored("observation")
+    at = {name: k for k, name in enumerate(table["methods"].tolist())}
+    linear, none = at["linear, window 20, reach 3"], at["no memory"]
+    for name in ("SRU", "LSTM"):  # memory earns its place against a network without, the linear window beats both
+        assert (table["high"][at[name], :, :10] < table["low"][none, :, :10]).all()
+        assert (table["high"][linear, :, :10] < table["low"][at[name], :, :10]).all()
