@@ -5,6 +5,7 @@ random product states for each of n = 4…8; tested on fresh ones, and on n = 10
 """
 
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ WINDOW, HORIZON = 20, 20
 SIZES, TESTED = (4, 5, 6, 7, 8), (4, 5, 6, 7, 8, 10)
 TRAINING, TEST = 400, 200
 SEEDS = (0, 1)
-FORCED, FREE = 600, 150  # updates: first the next step of exact traces, then predictions that go on by themselves
+STEPS = 400
 RESAMPLES = 500
 LINEAR = {  # name: window, reach
     "linear, window 20, reach 3": (20, 3),
@@ -51,24 +52,12 @@ def network(memory, pool, seed, folder=None):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = seen.SiteNetwork(memory)
-    steps = FORCED + FREE
-    plan = fit.Plan(steps, 3e-3, "adamw", weight_decay=0.0, warmup=0.05, every=steps // 10)
+    plan = fit.Plan(STEPS, 3e-3, "adamw", weight_decay=0.0, warmup=0.05, every=max(1, STEPS // 10))
     path = None if folder is None else Path(folder) / f"observation-{memory}-{seed}.checkpoint"
-    whole = seen.drawer(pool)
-
-    def draw(step, rng):
-        x = whole(step, rng)
-        return x if step < FORCED else (x,)  # a tuple tells the loss to let the prediction go on by itself
-
-    history = fit.fit(model, draw, _loss, plan, seed=seed, checkpoint=path, device="cpu")
+    loss = partial(seen.free_running, window=WINDOW)
+    history = fit.fit(model, seen.drawer(pool), loss, plan, seed=seed, checkpoint=path, device="cpu")
     print(memory, seed, f"loss {history.losses[-1]:.3g}", flush=True)
     return model
-
-
-def _loss(network, batch):
-    if isinstance(batch, tuple):
-        return seen.free_running(network, batch[0], window=WINDOW)
-    return ((network(batch[:, :-1])[0] - batch[:, 1:]) ** 2).mean() / network.scale**2
 
 
 def _traces(n, count, split):
@@ -107,7 +96,7 @@ RECIPE = {
     "sizes": list(SIZES),
     "training": TRAINING,
     "test": TEST,
-    "updates": [FORCED, FREE],
+    "updates": STEPS,
     "seeds": list(SEEDS),
     "intervals": f"95 %, bootstrap over test states, {RESAMPLES} resamples",
 }

@@ -83,7 +83,7 @@ _PAD = {"lr": 1e-3, "windows": 24, "shrink": False}
 _ALL_RECIPES = (
     Recipe("spin-sru", "SpinSRU", {"width": 24}, steps=3_600, long=0.4),
     Recipe("spin-sru-linear", "SpinSRU", _LINEAR, steps=2_400, long=0.4),
-    Recipe("encoder", "SpinSRU", _LINEAR | {"layers": 0}, steps=2_000, lr=1e-2),
+    Recipe("encoder", "SpinSRU", _LINEAR | {"layers": 0}, steps=1_200, lr=1e-2),
     Recipe("pad-sru", "PadSRU", {"width": 256}, steps=1_200, **_PAD),
     Recipe("pad-sru-literal", "PadSRU", {"width": 256, "residual": False}, steps=800, **_PAD),
     Recipe("gates-0.1", "Gates", sizes=(2, 3, 4), dt=0.1, steps=1_500),
