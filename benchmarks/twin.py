@@ -34,7 +34,11 @@ SOURCE = {  # n: row: relative errors in %, (ground average, maximum, excited av
         "RHM hard": (0.117, 0.352, 0.217, 0.927), "RHM, 10": (0.082, 0.519, 0.258, 1.794)},
 }  # fmt: skip
 COUNTS = {4: 11, 6: 11, 8: 6, 10: 11, 12: 1}  # instances of ``accurate``: TFIM, then RHM 0, 1, …
-SAMPLED = {16: (("tfim", 2), ("rhm", 2)), 20: (("tfim", 1), ("rhm", 1))}  # n: problem, levels
+LONGER = {"hidden": 24, "steps": 200}  # the critical point of 20 spins needs more than the defaults
+SAMPLED = {  # n: problem, levels, options of the recipe
+    16: (("tfim", 2, {}), ("rhm", 2, {})),
+    20: (("tfim", 1, LONGER), ("rhm", 1, {})),
+}
 SMALL_GAP = 1e-3  # below, a relative error of the gap says nothing
 FRESH = 1000  # first seed of the fresh instances
 
@@ -191,9 +195,9 @@ def show_flags(rows, limit):
 def sampled(sizes, work):
     rows = []
     for n in sizes:
-        for which, levels in SAMPLED[n]:
+        for which, levels, options in SAMPLED[n]:
             model = problem(n, int(which == "rhm"))
-            row = run(model, work, f"sampled-{n}-{which}", recipe=Sampled(), levels=levels)
+            row = run(model, work, f"sampled-{n}-{which}", recipe=Sampled(**options), levels=levels)
             row |= kept(work, f"sampled-{n}-{which}-sum", lambda m=model, t=row["theta"]: {"sum": exact_sums(m, t)})
             rows.append({"n": n, "which": which, "levels": levels} | row)
             show_sampled(rows[-1:])
