@@ -77,6 +77,13 @@ def test_figures_show_the_librarys_twin_and_the_exact_levels(explorer):
     np.testing.assert_allclose(trace(explorer, "levels", "flagged")[0], made.s[where[:, 0]])
 
 
+def test_what_goes_to_the_page_are_plain_lists(explorer):
+    """Packed arrays would be drawn, but a page could not read their values."""
+    for panel in explorer._panels.values():
+        assert panel.spec["data"]
+        assert all(isinstance(trace[axis], list) for trace in panel.spec["data"] for axis in "xy")
+
+
 def test_the_slider_along_s_moves_amplitudes_learning_and_the_mark(explorer):
     true = spectrum(instances.rhm(4, rng=1), FUNCTIONS, twin_run.S, levels=2, states=True)
     for i in (8, 14):

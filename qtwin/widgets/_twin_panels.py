@@ -62,10 +62,11 @@ def _show(panel, traces, *_):
 
 
 def _plain(trace):
-    """A trace whose arrays travel as lists."""
+    """A trace whose arrays travel as lists (plotly keeps an array that is only updated by an equal list)."""
+    plain = dict(x=np.asarray(trace.x, float).tolist(), y=np.asarray(trace.y, float).tolist())
     if trace.name == "higher levels":  # said by their grey: the legend has one line
-        trace.showlegend = False
-    return trace.update(x=np.asarray(trace.x, float).tolist(), y=np.asarray(trace.y, float).tolist())
+        plain["showlegend"] = False
+    return go.Scatter(trace.to_plotly_json() | plain)
 
 
 def mark(s):
