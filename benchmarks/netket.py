@@ -9,6 +9,9 @@ step, runs at three learning rates, ours at its default; the best of NetKet's co
 energy of the parameters is summed exactly by one and the same function, outside of the time: the accuracy is that
 of the state, without Monte Carlo noise.  The time to an accuracy is the number of steps times the median time of a
 step; set-up and compilation are apart.  Times are processor times of processes that are bound to one core.
+
+NetKet 3.23 at n = 16, as a multiple of our time: TFIM 1.9 to an error of 1e-3 and 2.9 to 1e-4, RHM 6.2 and 7.0; a step
+takes 13 to 17 ms there and 6 to 7 ms here, its set-up and compilation 8 s.
 """
 
 import argparse
