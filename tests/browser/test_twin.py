@@ -86,7 +86,7 @@ def test_the_slider_along_s_by_keyboard(seen):
     seen.until("At s = 0.35")
     assert not np.array_equal(seen.trace(2, "ψ₁"), amplitudes)
     marks = seen.root.locator(".js-plotly-plot").first.evaluate("gd => gd.layout.shapes.map((s) => s.x0)")
-    assert marks == [0.35] and page.trouble == []
+    assert marks == [pytest.approx(0.35)] and page.trouble == []
 
 
 def test_stop_by_keyboard_keeps_what_is_shown(seen):
