@@ -160,7 +160,25 @@ def warm():
     spectrum(models[11], functions, s, levels=3, states=True)
     lowest_levels(models[8], 2)
     annealers.EmulatedAnnealer(seed=0).sample(models[3].to_bqm())
+    _warm_states(models[3], functions)
     _warm_networks()
+
+
+def _warm_states(model, functions):
+    """The kernels of the closed dynamics, the neural states and the digital twin."""
+    import numpy as np
+
+    from . import AnnealSchedule, dynamics, twin
+    from .nqs import ansatz, sampling, vmc
+
+    dynamics.evolve(model, functions, AnnealSchedule.linear(1.0))
+    twin(model, functions, [0.4, 0.5], recipe="paper", progress=False)
+    for network in (ansatz.RBM, ansatz.EXP, ansatz.SINH):
+        theta = network.start(model.n, 3)
+        vmc.optimise(network, theta, model, 1.0, 1.0, sampling.Metropolis(model.n, 16), vmc.Descent(steps=1), draws=1)
+    theta = ansatz.RBM.start(model.n, 3, dtype=complex)
+    configurations = 1.0 - 2.0 * np.array([[0, 1, 0], [1, 1, 0]])
+    vmc.local_energies(ansatz.RBM, theta, configurations, model, 1.0, 1.0)
 
 
 def _warm_networks():
