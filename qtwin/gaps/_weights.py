@@ -118,9 +118,7 @@ def measure(member, *, data=None, count=None):
     for M, rows in recipes.tensors(member.recipe, "validation", count=count, data=data, progress=False).items():
         target, each = rows.pop("target").numpy().astype(float), member.log_gaps(rows)
         middle = np.median(each, axis=0)
-        scores[str(M)] = score(middle, target) | {
-            "mse_by_seed": [_digits(np.mean((p - target) ** 2)) for p in each]
-        }
+        scores[str(M)] = score(middle, target) | {"mse_by_seed": [_digits(np.mean((p - target) ** 2)) for p in each]}
         errors, n = np.sort(np.abs(middle - target), axis=0), len(target)
         widths[M] = errors[min(math.ceil(COVERAGE * (n + 1)), n) - 1]
     return scores, widths
