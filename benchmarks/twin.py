@@ -33,7 +33,7 @@ SOURCE = {  # n: row: relative errors in %, (ground average, maximum, excited av
     4: {"TFIM": (0.081, 0.198, 0.210, 0.557), "RHM easy": (0.057, 0.174, 0.208, 0.778),
         "RHM hard": (0.117, 0.352, 0.217, 0.927), "RHM, 10": (0.082, 0.519, 0.258, 1.794)},
 }  # fmt: skip
-COUNTS = {4: 11, 6: 11, 8: 6, 10: 11, 12: 1}  # instances of ``accurate``: TFIM, then RHM 0, 1, …
+COUNTS = {4: 11, 6: 11, 8: 6, 10: 11, 12: 2}  # instances of ``accurate``: TFIM, then RHM 0, 1, …
 LONGER = {"hidden": 24, "steps": 200}  # the critical point of 20 spins needs more than the defaults
 SAMPLED = {  # n: problem, levels, options of the recipe
     16: (("tfim", 2, {}), ("rhm", 2, {})),

@@ -170,9 +170,12 @@ def _warm_states(model, functions):
 
     from . import AnnealSchedule, dynamics, twin
     from .nqs import ansatz, sampling, vmc
+    from .nqs.twin import Paper, Sampled
 
-    dynamics.evolve(model, functions, AnnealSchedule.linear(1.0))
-    twin(model, functions, [0.4, 0.5], recipe="paper", progress=False)
+    for method in ("frame", "strang"):
+        dynamics.evolve(model, functions, AnnealSchedule.linear(1.0), method=method)
+    for recipe in (Paper(epochs=2), Sampled(hidden=2, chains=16, steps=2, draws=4)):
+        twin(model, functions, [0.5], recipe=recipe, progress=False)
     for network in (ansatz.RBM, ansatz.EXP, ansatz.SINH):
         theta = network.start(model.n, 3)
         vmc.optimise(network, theta, model, 1.0, 1.0, sampling.Metropolis(model.n, 16), vmc.Descent(steps=1), draws=1)
