@@ -225,6 +225,7 @@ def test_ctrl_c_finishes_the_step_and_leaves_a_checkpoint(tmp_path):
 
     def twice(step, rng):
         os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.2)  # two that come at once are one
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(1)
 

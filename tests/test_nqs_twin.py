@@ -95,13 +95,21 @@ def test_twelve_levels_and_all_of_two_spins():
 
 
 def test_nine_spins_with_fewer_parameters_than_amplitudes():
-    model, s = instances.rhm(9, rng=1), np.array([0.25, 0.4])
+    model, s = instances.rhm(9, rng=1), np.array([0.25, 0.3, 0.35, 0.4])
     found = twin(model, FUNCTIONS, s, progress=False)
     assert found.parameter_count < 512 and found.ritz_dimension < 512
     assert f"Ritz dimension {found.ritz_dimension}" in repr(found)
     error = np.abs(found.energies / levels_of(model, s)[:, :2] - 1)
     assert error.max() < 1e-3 and error[:, 0].max() < 1e-4
     assert found.flagged.mean() < 0.3
+
+
+def test_points_too_far_apart_to_help_each_other_are_flagged():
+    model, s = instances.rhm(9, rng=1), np.array([0.25, 0.4])
+    found = twin(model, FUNCTIONS, s, progress=False)
+    error = np.abs(found.energies / levels_of(model, s)[:, :2] - 1)
+    assert error[1, 1] > 1e-3 and (error[:, 0] < 1e-4).all()  # the second state at 0.4 is of another level
+    assert found.flagged.tolist() == [[False, True], [False, True]] and "no other s within 0.06" in found.explain(0.4)
 
 
 def test_other_annealing_functions():

@@ -86,7 +86,7 @@ def test_one_step_lowers_a_state_orthogonal_to_the_ground_state():
 @pytest.mark.parametrize("model", [instances.rhm(8, rng=1), instances.tfim(8)], ids=["rhm", "tfim"])
 def test_levels_within_five_standard_errors_or_the_tolerance(model):
     s = np.array([0.0, 0.3, 0.6, 1.0])
-    options = Sampled(hidden=8, chains=128, steps=40, draws=16)
+    options = Sampled(hidden=8, chains=256, steps=60, draws=16)
     found = twin(model, FUNCTIONS, s, recipe=options, progress=False)
     exact = np.array([np.linalg.eigvalsh(dense(model, x))[:2] for x in s])
     away = np.abs(found.energies - exact)

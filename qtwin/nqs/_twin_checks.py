@@ -14,6 +14,7 @@ import numpy as np
 from ._twin_result import BIT
 
 LARGE_OVERLAP = 0.05
+NEAR = 0.06  # in s; from further away a network does not help to find a level
 
 
 def bounds(energies, sigma):
@@ -42,8 +43,18 @@ def too_high(energies, flips, classical, a, b, margin):
     return (sums[:, None] > trials + margin[:, :, None]).any(1)
 
 
-def reasons(energies, bound, tolerance, concave, *, attempts=None, overlaps=None, unfinished=None, lower=None):
-    """Bits of REASONS (S, levels).  tolerance: (S, 1) error vouched for.  concave: (S, levels) from ``too_high``."""
+def alone(s):
+    """(S,) True where no other s is near."""
+    gaps = np.concatenate([[np.inf], np.diff(s), [np.inf]])
+    return np.minimum(gaps[:-1], gaps[1:]) > NEAR
+
+
+def reasons(energies, bound, tolerance, concave, *, attempts=None, overlaps=None, unfinished=None, lower=None,
+            alone=None):  # fmt: skip
+    """Bits of REASONS (S, levels).  tolerance: (S, 1) error vouched for.  concave: (S, levels) from ``too_high``.
+
+    alone: (S,) from ``alone``; levels above the ground state are then not vouched for.
+    """
     bits = np.zeros(energies.shape, int)
     bits[bound > tolerance] |= BIT["variance"]
     bits[concave] |= BIT["concavity"]
@@ -53,6 +64,8 @@ def reasons(energies, bound, tolerance, concave, *, attempts=None, overlaps=None
         bits[unfinished] |= BIT["stop rule"]
     if lower is not None:
         bits[lower] |= BIT["sweep"]
+    if alone is not None:
+        bits[alone, 1:] |= BIT["neighbours"]
     if overlaps is not None:
         bits[np.tril(overlaps, -1).max(2) > LARGE_OVERLAP] |= BIT["overlap"]
     return bits

@@ -11,6 +11,7 @@ REASONS = {
     8: ("concavity", "the states of another s have a lower sum of energies here, so a level must be wrong"),
     16: ("stop rule", "training reached its last step before the stop rule was met"),
     32: ("sweep", "a sweep of s in the other direction ends lower"),
+    64: ("neighbours", "no other s within 0.06, so nothing says that this is the right level; take a finer grid"),
 }
 BIT = {name: bit for bit, (name, _) in REASONS.items()}
 SAME = 1e-6  # levels closer than this part of the width are one group for the coupling

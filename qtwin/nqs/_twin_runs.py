@@ -45,6 +45,7 @@ class AccurateRun:
         return make_twin(
             "accurate", grid, L, energies, psi, tolerance, overlaps, pool.theta[: pool.K], history, unit,
             ritz_dimension=max(len(s) for s in slots), attempts=attempts,
+            alone=None if search.batched else checks.alone(grid.s),
         )  # fmt: skip
 
 
@@ -117,7 +118,7 @@ class PaperRun:
 
 def make_twin(
     recipe, grid, L, energies, psi, tolerance, overlaps, theta, history, unit, *,
-    ritz_dimension=1, attempts=None, unfinished=None, lower=None,
+    ritz_dimension=1, attempts=None, unfinished=None, lower=None, alone=None,
 ):  # fmt: skip
     """The Twin of states psi (S, D, K ≥ L) with energies (S, K) measured from the mean of H."""
     points = np.arange(grid.s.size)
@@ -133,8 +134,9 @@ def make_twin(
     concave = checks.too_high(energies, flips, classical, grid.a, grid.b, np.broadcast_to(tolerance, (len(psi),) * 2))
     found = None if recipe == "accurate" else overlaps
     bits = checks.reasons(
-        energies, bound, tolerance, concave, attempts=attempts, overlaps=found, unfinished=unfinished, lower=lower
-    )
+        energies, bound, tolerance, concave, attempts=attempts, overlaps=found, unfinished=unfinished, lower=lower,
+        alone=alone,
+    )  # fmt: skip
     return Twin(
         recipe=recipe, n=grid.n, s=grid.s, energies=energies + grid.constant[:, None], reasons=bits,
         uncertainty=bound, states=psi, couplings=couplings, flips=flips, classical=classical + grid.mean,
