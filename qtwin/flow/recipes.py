@@ -204,7 +204,7 @@ def _network(chosen, seed, target, progress, stop):
         checkpoint=None if target is None else target.with_suffix(".checkpoint"),
         progress=progress,
         stop=stop,
-        callback=_say,
+        callback=_say if progress else None,
         device="cpu",
     )
     return network, history

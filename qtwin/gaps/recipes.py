@@ -181,7 +181,7 @@ def train(name, seed=0, *, preset="full", size=None, folder=None, data=None, pro
         checkpoint=None if target is None else target.with_suffix(".checkpoint"),
         progress=progress,
         stop=stop,
-        callback=_say,
+        callback=_say if progress else None,
     )
     if target is not None and not history.stopped:
         _weights.write_trained(target, network, history, made)
