@@ -7,62 +7,29 @@ metadata the recipe, the seeds, versions and scores on validation instances.  ``
 holds the sha256 of every file; a file that does not fit it is refused.
 """
 
-import hashlib
-import json
 import math
-import os
-import platform
 from pathlib import Path
 
 import numpy as np
 
+from .. import _weights
+from .._weights import LARGEST, MANIFEST, read_trained
+
+__all__ = ["LARGEST", "MANIFEST", "pack", "read", "read_trained", "score", "write", "write_trained"]
+
 FOLDER = Path(__file__).with_name("weights")
-MANIFEST = "weights.json"
-LARGEST = 7_000_000  # bytes of a shipped file
 HALVED = 3_000_000  # bytes of one seed, above which its weights are stored as float16
 CALIBRATION = 1_000  # validation instances a size, for scores and intervals
 CALIBRATION_LHZ = 300  # 15 physical spins at M = 5: a second each
 COVERAGE = 0.9
+REMEDY = "install qtwin again, or make it with python -m qtwin.gaps train and pack"
 _KEY = "qtwin.gaps"
 _INTERVAL = "interval."
 
 
 def write_trained(path, network, history, made):
     """The result of one training: its state, its history, what made it."""
-    from .. import _checkpoint
-
-    marks = {key: getattr(history, key).tolist() for key in ("steps", "losses", "validations", "seconds")}
-    _checkpoint.write(path, network.state_dict(), {"made": plain(made), "history": marks, "made_with": versions()})
-
-
-def read_trained(path, made=None):
-    """State and header of a finished training; ValueError if it was made by another recipe than ``made``."""
-    from .. import _checkpoint
-
-    state, header = _checkpoint.read(path)
-    for key, value in plain(made or {}).items():
-        if header["made"].get(key) != value:
-            raise ValueError(f"{path} was made with another {key}; give another folder, or move the file away")
-    return state, header
-
-
-def plain(made):
-    """The dict as JSON gives it back: tuples are lists, keys are text."""
-    return json.loads(json.dumps(made))
-
-
-def versions():
-    """Versions that trained weights depend on."""
-    import torch
-
-    from .. import __version__
-
-    return {
-        "qtwin": __version__,
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "python": platform.python_version(),
-    }
+    _weights.write_trained(path, network.state_dict(), history, made)
 
 
 def pack(name, folder, *, out=None, data=None):
@@ -135,17 +102,7 @@ def score(log_gaps, target):
 
 def write(stem, tensors, header, folder):
     """Write a shipped file and note its hash in the manifest → its path."""
-    from safetensors.numpy import save
-
-    folder.mkdir(parents=True, exist_ok=True)
-    content = save({key: np.ascontiguousarray(tensor) for key, tensor in tensors.items()}, {_KEY: json.dumps(header)})
-    if len(content) > LARGEST:
-        raise ValueError(f"{stem} would be {len(content) / 1e6:.1f} MB, at most {LARGEST / 1e6:g}; keep fewer seeds")
-    path = folder / f"{stem}.safetensors"
-    _replace(path, content)
-    listed = _manifest(folder) | {path.name: {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}}
-    _replace(folder / MANIFEST, (json.dumps(dict(sorted(listed.items())), indent=1) + "\n").encode())
-    return path
+    return _weights.write(stem, tensors, header, folder, key=_KEY)
 
 
 def read(stem, folder=None):
@@ -154,19 +111,7 @@ def read(stem, folder=None):
     Raises FileNotFoundError for a file that is not there, ValueError for one that the manifest does not
     know or that was altered.
     """
-    from safetensors.numpy import load
-
-    folder = FOLDER if folder is None else Path(folder)
-    path, listed = folder / f"{stem}.safetensors", _manifest(folder)
-    remedy = "install qtwin again, or make it with python -m qtwin.gaps train and pack"
-    if not path.is_file():
-        raise FileNotFoundError(f"the weights {path} are missing; {remedy}")
-    content = path.read_bytes()
-    if hashlib.sha256(content).hexdigest() != listed.get(path.name, {}).get("sha256"):
-        raise ValueError(f"the weights {path} are not those that {MANIFEST} lists (wrong sha256); {remedy}")
-    length = int.from_bytes(content[:8], "little")
-    header = json.loads(json.loads(content[8 : 8 + length])["__metadata__"][_KEY])
-    tensors = load(content)
+    tensors, header = _weights.read(stem, FOLDER if folder is None else folder, key=_KEY, remedy=REMEDY)
     widths = {int(key.removeprefix(_INTERVAL)): tensors.pop(key) for key in list(tensors) if key.startswith(_INTERVAL)}
     return tensors, widths, header
 
@@ -177,17 +122,6 @@ def _fitting(tensors):
     if total < 0.98 * LARGEST and total / len(next(iter(tensors.values()))) < HALVED:
         return tensors
     return {key: t.astype(np.float16) if t.ndim > 2 and t.dtype == np.float32 else t for key, t in tensors.items()}
-
-
-def _manifest(folder):
-    path = folder / MANIFEST
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-
-
-def _replace(path, content):
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_bytes(content)
-    os.replace(part, path)
 
 
 def _digits(value, digits=5):
