@@ -81,6 +81,8 @@ def evolve(model, functions, schedule, *, start=None, method="frame", frame=None
     """
     if method not in ("frame", "strang"):
         raise ValueError(f"method must be 'frame' or 'strang', got {method!r}")
+    if not (hasattr(schedule, "t_us") and hasattr(schedule, "s")):
+        raise ValueError(f"schedule must be an AnnealSchedule, got {type(schedule).__name__}; pass one")
     if start is not None and not 0 <= start < 2**model.n:
         raise ValueError(f"start must be a basis index 0 … {2**model.n - 1}, got {start!r}")
     if method == "strang":

@@ -217,3 +217,8 @@ def test_bad_input_is_one_clear_line():
         with pytest.raises(ValueError, match=words):
             call()
     assert _frame.MAX_SPINS == 8
+
+
+def test_what_is_no_schedule_is_one_clear_line():
+    with pytest.raises(ValueError, match="must be an AnnealSchedule, got str"):
+        evolve(instances.rhm(3, rng=0), AnnealingFunctions.linear(), "linear")

@@ -195,3 +195,8 @@ def test_same_seed_same_chains_and_a_state_continues_them():
 def test_bad_options(bad):
     with pytest.raises(ValueError, match="≥ 1 and 0 < power ≤ 2"):
         Metropolis(N, **bad)
+
+
+def test_direct_sampling_refuses_counts_below_one():
+    with pytest.raises(ValueError, match="count ≥ 1, got n=4, count=-1"):
+        sampling.Direct(4, -1)

@@ -438,3 +438,8 @@ def test_the_seed_decides():
     np.testing.assert_array_equal(first, second)
     assert np.abs(first - other).max() > 1e-3
     assert Accurate(hidden=8).vouched(9) == 1e-4
+
+
+def test_what_is_no_model_is_one_clear_line():
+    with pytest.raises(ValueError, match="must be an IsingModel, got str"):
+        twin("rhm", FUNCTIONS, S, progress=False)

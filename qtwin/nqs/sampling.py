@@ -185,6 +185,8 @@ class Direct:
     """Independent samples of an autoregressive network, ``count`` a draw; no chain, so nothing to equilibrate."""
 
     def __init__(self, n, count=1024, *, rng=0):
+        if n < 1 or count < 1:
+            raise ValueError(f"expected n, count ≥ 1, got n={n}, count={count}")
         self.n, self.count, self.rng = n, count, np.random.default_rng(rng)
 
     def sample(self, network, theta, draws=1):

@@ -123,6 +123,8 @@ def _work(run, store, progress):
 
 def _run(options, model, functions, s, levels, seed):
     """The run of a recipe, and the arrays that say which problem it is."""
+    if not hasattr(model, "n"):
+        raise ValueError(f"model must be an IsingModel, got {type(model).__name__}")
     n = model.n
     if not isinstance(levels, (int, np.integer)) or isinstance(levels, bool) or levels < 1:
         raise ValueError(f"levels must be an integer ≥ 1, got {levels!r}")
