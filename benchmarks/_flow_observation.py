@@ -1,6 +1,6 @@
 """Partial observation: who predicts local magnetisations best, from what was seen of them (``benchmarks.flow``).
 
-Every method sees z and x of each spin at 20 steps of 0.1 and predicts the next 20.  Trained or fitted on the same 400
+Every method sees z and x of each spin at 20 steps of 0.1 and predicts the next 20.  Trained or fitted on the same 4,000
 random product states for each of n = 4…8; tested on fresh ones, and on n = 10.
 """
 
@@ -16,9 +16,9 @@ from qtwin.flow import observation as seen
 
 WINDOW, HORIZON = 20, 20
 SIZES, TESTED = (4, 5, 6, 7, 8), (4, 5, 6, 7, 8, 10)
-TRAINING, TEST = 400, 200
-SEEDS = (0, 1)
-STEPS = 400
+TRAINING, TEST = 4000, 200
+SEEDS = (0, 1, 2)
+STEPS, RATE, WIDTH = 8000, 5e-3, 64
 RESAMPLES = 500
 LINEAR = {  # name: window, reach
     "linear, window 20, reach 3": (20, 3),
@@ -51,8 +51,8 @@ def network(memory, pool, seed, folder=None):
     """A trained ``SiteNetwork``."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = seen.SiteNetwork(memory)
-    plan = fit.Plan(STEPS, 3e-3, "adamw", weight_decay=0.0, warmup=0.05, every=max(1, STEPS // 10))
+        model = seen.SiteNetwork(memory, WIDTH)
+    plan = fit.Plan(STEPS, RATE, "adamw", weight_decay=0.0, warmup=0.05, every=max(1, STEPS // 10))
     path = None if folder is None else Path(folder) / f"observation-{memory}-{seed}.checkpoint"
     loss = partial(seen.free_running, window=WINDOW)
     history = fit.fit(model, seen.drawer(pool), loss, plan, seed=seed, checkpoint=path, device="cpu")
@@ -97,6 +97,8 @@ RECIPE = {
     "training": TRAINING,
     "test": TEST,
     "updates": STEPS,
+    "width": WIDTH,
+    "learning_rate": RATE,
     "seeds": list(SEEDS),
     "intervals": f"95 %, bootstrap over test states, {RESAMPLES} resamples",
 }

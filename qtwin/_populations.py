@@ -11,6 +11,7 @@ from ._jit import kernel
 
 LOST = 1e-14  # populations below this are dropped
 STEEP = 1e6  # largest p/√D for which the symmetric form keeps nine digits
+SETTLED = -40.0  # λt of the slowest mode after which nothing of the start is left in 16 digits
 
 
 @kernel
@@ -154,20 +155,39 @@ def positive_step(rates, dt, populations):
     return _times(stochastic_step(rates, dt), populations)
 
 
+@kernel
+def _settled(cells, dwell, count, decay):
+    """The last step that ends in equilibrium whatever it began with, or -1."""
+    for step in range(cells.size - 1, -1, -1):
+        g = cells[step]
+        if count[g] > 1 and decay[g, count[g] - 2] * dwell[step] < SETTLED:
+            return step
+    return -1
+
+
 @kernel(fastmath={"reassoc", "contract"})
 def evolve(populations, cells, dwell, group, count, share, root, decay, modes, rates, keep):
     """Populations (K,) after ``dwell`` ns (m,) in each of ``cells`` (m,), one after the other.
 
     With ``keep`` also what :func:`evolve_back` needs of every step: amplitudes (m, K) of the modes at its end (of the
     groups where it was taken by a positive matrix), factors e^(λt) (m, K), and which were taken so (m,).
+
+    Steps up to the last one that ends in equilibrium are left out: it forgets them.
     """
     size = populations.size
     p = populations.copy()
+    settled = _settled(cells, dwell, count, decay)
+    if settled >= 0:
+        g, total = cells[settled], 0.0
+        for a in range(count[g]):
+            total += root[g, a] ** 2
+        for m in range(size):
+            p[m] = share[g, m] * root[g, group[g, m]] ** 2 / total
     pooled = np.empty(size)
     rows = cells.size if keep else 1
     amplitude, factor = np.zeros((rows, size)), np.empty((rows, size))
     positive = np.zeros(rows, np.bool_)
-    for step in range(cells.size):
+    for step in range(settled + 1, cells.size):
         g, dt, row = cells[step], dwell[step], step if keep else 0
         if dt <= 0:
             continue
@@ -216,7 +236,8 @@ def evolve_back(weights, cells, dwell, group, count, share, root, decay, modes, 
     q, pooled, wave = weights.copy(), np.empty(size), np.empty(size)
     low, high = weights.min(), weights.max()  # a mean of weights stays between
     slope = np.zeros(cells.size)
-    for step in range(cells.size - 1, -1, -1):
+    settled = _settled(cells, dwell, count, decay)
+    for step in range(cells.size - 1, settled, -1):
         g, dt = cells[step], dwell[step]
         groups = count[g]
         pooled[:] = 0.0
@@ -248,4 +269,11 @@ def evolve_back(weights, cells, dwell, group, count, share, root, decay, modes, 
                 pooled[a] = min(max(x / root[g, a], low), high) if root[g, a] > 0.0 else low
         for m in range(size):
             q[m] = pooled[group[g, m]]
+    if settled >= 0:  # there the populations are Gibbs's, whatever they were
+        g, mean, total = cells[settled], 0.0, 0.0
+        for m in range(size):
+            weight = share[g, m] * root[g, group[g, m]] ** 2
+            mean += weight * q[m]
+            total += weight
+        q[:] = mean / total
     return q, slope

@@ -17,7 +17,7 @@ Rates among (nearly) degenerate levels would depend on the basis.  So levels tha
 its population by their Gibbs weights, and the rate between groups is the Gibbs-weighted sum of
 their members' rates.
 
-Building a table costs one dense eigenproblem of size 2^n for each of the cells of s, and above 8
+Building a table costs a dense eigenproblem of size 2^n for each of the cells of s (every fourth at n = 8), and above 8
 qubits about a hundred filtered blocks of vectors once for a problem; an anneal along any schedule is
 then a product of exponentials, one for each cell it crosses.
 """

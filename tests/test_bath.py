@@ -174,6 +174,34 @@ def test_sixteen_levels_are_enough_at_six_qubits(seed):
     assert few == pytest.approx(all_, abs=1e-4)
 
 
+def dense_levels(model, s, K):
+    """The K lowest levels (G, K) at s in rad/ns by plain numpy, and their states (G, 2^n, K)."""
+    found = [np.linalg.eigh(2 * np.pi * hamiltonian(model, FUNCTIONS, x)) for x in s]
+    return np.array([levels[:K] for levels, _ in found]), np.array([states[:, :K] for _, states in found])
+
+
+@pytest.mark.parametrize("seed", [3, 12])
+def test_levels_between_dense_eigenproblems_are_the_exact_ones(seed):
+    model = hardware_scale(instances.rhm(8, rng=seed))
+    driven = RateTable(model, FUNCTIONS, cells=2)._driven
+    s = np.linspace(0.1, 0.75, 167)[40:73]
+    levels, states = driven.eigen(s)
+    exact, vectors = dense_levels(model, s, 40)
+    assert np.abs(levels - exact[:, :32]).max() < 1e-3 * driven.bath.kT
+    assert np.abs((levels - exact[:, :32])[:, :8]).max() < 5e-5  # of 10 to 60 rad/ns
+    np.testing.assert_allclose(states.transpose(0, 2, 1) @ states, np.eye(32)[None].repeat(33, 0), atol=1e-10)
+    kept = np.linalg.norm(vectors.transpose(0, 2, 1) @ states, axis=1)  # of each state within the 40 lowest
+    assert kept.min() > 1 - 1e-4
+
+
+def test_cells_too_far_apart_for_their_neighbours_get_eigenproblems_of_their_own():
+    model = hardware_scale(instances.rhm(8, rng=1))
+    driven = RateTable(model, FUNCTIONS, cells=2)._driven
+    s = np.linspace(0.2, 0.7, 9)
+    levels, _ = driven.eigen(s)
+    np.testing.assert_allclose(levels, dense_levels(model, s, 32)[0], atol=1e-9)
+
+
 @pytest.mark.parametrize(
     "schedule",
     [AnnealSchedule.linear(20), AnnealSchedule.pause(20, 0.6, 20), AnnealSchedule([[0, 0], [10, 0.5], [10.25, 1]])],
