@@ -151,7 +151,7 @@ def warm():
     """Compile every numerical kernel once, so that the first use in a lesson is quick."""
     import numpy as np
 
-    from . import AnnealingFunctions, annealers, gap_curves, instances, spectrum
+    from . import AnnealingFunctions, annealers, control, gap_curves, instances, spectrum
     from .classical import lowest_levels
 
     functions, s = AnnealingFunctions.linear(), np.linspace(0.05, 0.95, 3)
@@ -160,6 +160,7 @@ def warm():
     spectrum(models[11], functions, s, levels=3, states=True)
     lowest_levels(models[8], 2)
     annealers.EmulatedAnnealer(seed=0).sample(models[3].to_bqm())
+    control.optimise(models[3], AnnealingFunctions.dwave("Advantage_system7.1"), T_us=1)
     _warm_states(models[3], functions)
     _warm_networks()
 

@@ -44,7 +44,7 @@ ARROWS = {
     "checks": PHYSICS | {"exact", "bath", "annealers", "lhz", "gaps", "nqs", "flow", "rules", "dynamics"},
     "widgets": PHYSICS
     | {"rules", "exact", "bath", "control", "annealers", "lhz", "fit", "gaps", "nqs", "flow", "figures", "shipped"},
-    "course": PHYSICS | {"exact", "bath", "annealers", "dynamics", "gaps", "nqs"},
+    "course": PHYSICS | {"exact", "bath", "annealers", "control", "dynamics", "gaps", "nqs"},
 }
 LEAVES = {"widgets", "course", "checks", "_install", "_doctor", "__main__"}  # used by each other and by notebooks only
 
