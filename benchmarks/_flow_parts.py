@@ -15,7 +15,7 @@ from qtwin.flow.physics import DT, Chain, evolve, product_states
 from qtwin.flow.regression import fit_generator
 from qtwin.flow.splitting import layers_per_time, split_rollout
 
-BUDGET = 5.0  # processor seconds of each training of the ablation
+BUDGET = 30.0  # processor seconds of each training of the ablation
 ABLATION = {
     "K=1, no recurrence, linear": {"width": 16, "encoders": 1, "layers": 0, "peephole": False},
     "K=2, no recurrence, linear": {"width": 16, "layers": 0, "peephole": False},
