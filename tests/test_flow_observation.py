@@ -144,3 +144,21 @@ def test_bad_input_is_one_clear_line():
     for call, words in cases:
         with pytest.raises(ValueError, match=words):
             call()
+
+
+def test_who_knows_the_chain_and_the_product_start_misses_nothing():
+    x = observation.traces(5, 60, 29, rng=np.random.default_rng(9))
+    found = observation.predict_knowing_the_chain(x[:, :12], 18)
+    np.testing.assert_allclose(found, x[:, 12:], atol=1e-9)
+    other = physics.Chain(5, J=0.7, g=0.9, h=-0.2)
+    psi = physics.product_states(5, 20, rng=3)
+    y = observation.observe(physics.evolve(psi, 0.1 * np.arange(30), other))
+    np.testing.assert_allclose(observation.predict_knowing_the_chain(y[:, :12], 18, chain=other), y[:, 12:], atol=1e-9)
+    assert (
+        np.abs(observation.predict_knowing_the_chain(y[:, :12], 18) - y[:, 12:]).max() > 0.1
+    )  # another chain's couplings
+
+
+def test_one_step_does_not_tell_where_y_points():
+    with pytest.raises(ValueError, match="at least two seen steps"):
+        observation.predict_knowing_the_chain(observation.traces(3, 2, 4, rng=0)[:, :1], 3)

@@ -11,6 +11,9 @@ they apply to chains of any length:
 * ``SiteNetwork("none")``: a network without memory, present → next;
 * ``SiteNetwork("sru")``, ``SiteNetwork("lstm")``: recurrent, with the same encoder and head.
 
+How much a window holds says ``predict_knowing_the_chain``: who knows H and that the start was a product state misses
+nothing.
+
 Traces are float arrays (B, T, n, 2), z and x last.
 """
 
@@ -22,7 +25,7 @@ from torch.nn import functional as F
 from .._memory import refuse_if_too_big
 from ..ising import spins_of
 from .networks import SRU
-from .physics import evolve, product_states
+from .physics import Chain, bloch_product, evolve, product_states
 
 DT = 0.1  # a step that moves the state visibly
 MEMORIES = ("none", "sru", "lstm")
@@ -183,6 +186,44 @@ class LinearPrediction:
 def _ridge(gram, right, ridge):
     values, vectors = np.linalg.eigh(gram)
     return vectors @ ((vectors.T @ right) / (values + ridge * values[-1])[:, None])
+
+
+def predict_knowing_the_chain(seen, steps, *, dt=DT, chain=None):
+    """The exact future of a product state that is read off its trace: (B, W, n, 2) → (B, steps, n, 2).
+
+    The first step gives z and x of each spin and so ±y.  The signs are those that fit the window best, from d⟨σz⟩/dt
+    = -2g⟨σy⟩ on, one flip after the other.  ``chain``: a :class:`~qtwin.flow.physics.Chain`; None is the source's.
+    """
+    seen = _checked(seen)
+    if seen.shape[1] < 2:
+        raise ValueError(f"at least two seen steps tell the sign of y, got {seen.shape[1]}")
+    z, x = seen[:, 0].transpose(2, 0, 1)
+    n, count = z.shape[1], min(seen.shape[1], 6)
+    chain = Chain(n) if chain is None else chain
+    size = np.sqrt(np.clip(1 - z**2 - x**2, 0, None))
+    y = -np.sign(chain.g) * np.where(seen[:, 1, :, 0] < z, -size, size)
+
+    def misfit(y):
+        return ((observe(evolve(_product(z, x, y), dt * np.arange(count), chain)) - seen[:, :count]) ** 2).sum(
+            (1, 2, 3)
+        )
+
+    best = misfit(y)
+    for _ in range(2):
+        for i in range(n):
+            other = y.copy()
+            other[:, i] *= -1
+            found = misfit(other)
+            better = found < best
+            y[better], best[better] = other[better], found[better]
+    times = dt * np.arange(seen.shape[1], seen.shape[1] + steps)
+    return observe(evolve(_product(z, x, y), times, chain))
+
+
+def _product(z, x, y):
+    """Product states (B, 2^n) of spins with these Bloch vectors, (B, n) each."""
+    up, down = np.sqrt(np.clip((1 + np.stack([z, -z])) / 2, 0, None))
+    return bloch_product(np.stack([up, down * np.exp(1j * np.arctan2(y, x))], -1))
 
 
 def _checked(x):
