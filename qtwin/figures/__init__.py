@@ -7,6 +7,7 @@ dotted; emulated orange, recorded sky, measured purple, with the word in the leg
 
 from ._base import COLOURS, Figure, template
 from ._experiment import plot_comparison
+from ._flow import plot_flow
 from ._learning import (
     plot_error_against_size,
     plot_gap_scatter,
@@ -29,6 +30,7 @@ __all__ = [
     "plot_energies",
     "plot_energy_histogram",
     "plot_error_against_size",
+    "plot_flow",
     "plot_functions",
     "plot_gap",
     "plot_gap_histogram",

@@ -20,12 +20,12 @@ MODELS = {  # by step: label: name
         "SpinSRU (recurrent)": "spin-sru",
         "SpinSRU, linear": "spin-sru-linear",
         "encoder, no recurrence": "encoder",
-        "PadSRU, increments": "pad-sru",
+        "PadSRU, residual": "pad-sru",
         "PadSRU, literal": "pad-sru-literal",
         "learned gates": "gates",
-        "36 coefficients": "generator",
+        "36 numbers": "generator",
     },
-    0.1: {"learned gates": "gates", "36 coefficients": "generator", "textbook gates (Strang)": "strang"},
+    0.1: {"learned gates": "gates", "36 numbers": "generator", "textbook gates (Strang)": "strang"},
 }
 NAMES = {name: label for models in MODELS.values() for label, name in models.items()}
 
@@ -256,7 +256,7 @@ class FlowExplorer(w.VBox):
             "θ": " ".join(f"{angle:.0f}°" for angle in self.theta[: self.spins]),
             "φ": " ".join(f"{angle:.0f}°" for angle in self.phi[: self.spins]),
         }
-        description = f"{self.sentence}\n\n{KEY_TEXT}\n\n{table(settings)}"
+        description = f"{self.sentence}\n\n{LINES} {KEY_TEXT}\n\n{table(settings)}"
         title = f"{self._label}, {self.spins} spins, {self.steps} steps of {self.dt:g}"
         return panels.static_twin(self._panels, description, title)
 
@@ -268,10 +268,11 @@ TITLE = (
     '<div class="qtwin-title">Flow explorer</div>'
     '<div class="qtwin-lead">Start a chain anywhere and watch a learned evolution leave the exact one.</div>'
 )
-KEY_TEXT = (
-    "Broad: exact, dashed: predicted, thin grey: the other spins · relative entropy: solid the model, dotted a chain "
-    "that stands still, dash-dot one straight line; below 10⁻⁹ is zero · strip: error of each spin's magnetisation"
+LINES = (  # the static twin has no key
+    "Left: broad exact, dashed predicted, thin grey the other spins. Right: solid the model, dotted 'nothing moves', "
+    "dash-dot 'one straight line'."
 )
+KEY_TEXT = "A relative entropy below 10⁻⁹ is zero. Strip: error of each spin's ⟨σᶻ⟩, bright where it is large."
 KEY = f'<div class="qtwin-small">{KEY_TEXT}</div>'
 
 

@@ -8,7 +8,7 @@ from ._controls import Panel
 
 BLUE, GREY = COLOURS["ground"], COLOURS["higher"]
 FLOOR, CEILING = 1e-10, 10.0  # of the relative entropy's axis
-FAINTEST, STRONGEST = -8, 0  # log10 of the strip's colours
+FAINTEST, STRONGEST = -6, 0  # log10 of the strip's colours
 COLUMNS = 100  # of the strip
 TIME = "time t (1/J)"
 LOOKS = {
@@ -29,7 +29,7 @@ def magnetisation_panel():
     ]
     panel = Panel(traces, x=TIME, y="⟨σᶻ⟩")
     panel.fix(-1.05, 1.05, "⟨σᶻ⟩")
-    return _small(panel)
+    return _keyed(panel)
 
 
 def entropy_panel():
@@ -41,7 +41,7 @@ def entropy_panel():
         type="log", exponentformat="power", dtick=2, tickfont=dict(size=11)
     )  # plotly enlarges these
     panel.fix(np.log10(FLOOR), np.log10(CEILING), "relative entropy")
-    return _small(panel)
+    return _keyed(panel)
 
 
 def strip_panel():
@@ -52,13 +52,23 @@ def strip_panel():
     hover = "spin %{y}: 10<sup>%{z:.1f}</sup> at t = %{x:.3f}<extra></extra>"
     panel = Panel([go.Heatmap(z=[[FAINTEST]], x=[0], y=[0], hovertemplate=hover, **look)], x=TIME, y="spin")
     panel.figure.update_yaxes(showgrid=False, dtick=1, tick0=0)
-    return _small(panel)
+    _small(panel).figure.update_layout(margin_b=56)
+    return panel
 
 
 def _small(panel):
     panel.figure.update_layout(margin=dict(l=66, r=14, t=10, b=48))
     panel.figure.update_xaxes(title_font=LETTER, nticks=5)
     panel.figure.update_yaxes(title_font=LETTER)
+    return panel
+
+
+def _keyed(panel):
+    """A panel with its key above it."""
+    _small(panel)
+    place = dict(orientation="h", x=0, xanchor="left", y=1.02, yanchor="bottom", font_size=12)
+    look = dict(bgcolor="rgba(0,0,0,0)", itemclick=False, itemdoubleclick=False)
+    panel.figure.update_layout(showlegend=True, legend=place | look, margin_t=46)
     return panel
 
 

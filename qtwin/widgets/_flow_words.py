@@ -9,7 +9,7 @@ def flow_sentence(run, label, sizes):
     """Two or three plain sentences on a Run; sizes: (shortest, longest learned, longest taken) or None."""
     n, steps, t = run.exact.shape[1], len(run.times) - 1, run.times[-1]
     still, line = (run.entropy[name][-1] for name in ("nothing moves", "one straight line"))
-    beside = f"{power(still)} for a chain that stands still, {power(line)} for one straight line"
+    beside = f"{power(still)} if nothing moves, {power(line)} for one straight line"
     when = f"After {steps} steps (t = {t:g}) the relative entropy is"
     if run.predicted is None:
         return f"{label} is padded to {sizes[2]} spins and cannot take {n}. {when} {beside}."

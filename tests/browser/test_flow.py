@@ -96,7 +96,7 @@ def test_longer_steps_bring_other_models(explorer):
     options = seen.root.locator("select option").evaluate_all(
         "all => all.map((o) => o.innerText.replaceAll('\\u00a0', ' '))"
     )
-    assert options == ["learned gates", "36 coefficients", "textbook gates (Strang)"]
+    assert options == ["learned gates", "36 numbers", "textbook gates (Strang)"]
     seen.press("Spins n", "ArrowRight", 3, "5")  # splitting two spins leaves no error
     learned = seen.trace(1, "model")
     seen.root.locator("select").select_option(index=2)
