@@ -16,7 +16,8 @@ from qtwin import AnnealingFunctions, AnnealSchedule, Bath, IsingModel, annealer
 from qtwin._requests import PROPERTIES, scale_factor
 from qtwin.bath import RateTable
 from qtwin.widgets import ScheduleDesigner
-from qtwin.widgets._designer_device import PRESETS, Device, stretch
+from qtwin.widgets._designer_device import PRESETS, Answer, Device, stretch
+from qtwin.widgets._designer_words import CODE_WIDTH, live_sentence, ocean_code
 
 FUNCTIONS = AnnealingFunctions.dwave("Advantage_system7.1")
 BENT = [[0, 0], [4, 0.35], [15, 0.5], [20, 1]]
@@ -198,7 +199,7 @@ def test_another_bath_is_computed_once_and_shown(designer):
     assert designer._device is weak
     designer.bath = Bath(T_mK=30)
     assert designer.scene["baths"][0] == "your own" and designer.state["bath"] == 0
-    assert "bath=qtwin.Bath(T_mK=30)" in designer.code
+    assert "bath = qtwin.Bath(T_mK=30)" in designer.code
 
 
 def test_state_and_scene_are_plain_json(designer):
@@ -224,6 +225,48 @@ def test_code_runs_on_the_emulated_annealer(designer):
     info = names["answers"].info
     assert info["anneal_schedule"] == designer.value.points and info["bath"]["kappa"] == 1e-3
     assert info["functions"] == "Advantage_system7.1"
+
+
+@pytest.mark.parametrize("name", ["Advantage_system7.1", "Advantage_system4.1"])
+def test_code_is_narrow_enough_to_be_read_and_holds_the_whole_problem(name):
+    model, functions = instances.qubo(8, rng=1), AnnealingFunctions.dwave(name)
+    schedule = AnnealSchedule(np.stack([np.linspace(0, 20, 12), np.linspace(0, 1, 12) ** 1.1], 1))
+    code = ocean_code(model, schedule, functions, Bath(kappa=1e-4, width_ghz=0))
+    assert max(map(len, code.splitlines())) <= CODE_WIDTH
+    names = {}
+    exec(code.split("annealer =")[0], names)
+    np.testing.assert_allclose(names["h"], model.h, atol=1e-6)
+    assert names["J"] == pytest.approx({(i, j): model.J[i, j] for i, j in np.argwhere(model.J)}, abs=1e-6)
+    np.testing.assert_allclose(names["schedule"], schedule.points, atol=1e-6)
+    assert names["bath"] == Bath(kappa=1e-4, width_ghz=0)
+    assert "functions" not in names or names["functions"].name == name != "Advantage_system7.1"
+
+
+def test_an_optimum_is_called_so_on_its_own_bath_only(designer):
+    designer.preset("optimised")
+    assert designer.state["preset"] == "optimised"
+    designer.bath = Bath(kappa=1e-4, width_ghz=0)
+    assert designer.state["preset"] == ""
+    designer.preset("pause")
+    designer.bath = Bath()
+    assert designer.state["preset"] == "pause"
+
+
+@pytest.mark.parametrize(
+    "gain, half, words, tone",
+    [
+        (0.02, 0.01, "Better", "good"),
+        (0.02, None, "Better", "good"),
+        (-0.02, 0.01, "Worse", "plain"),
+        (0.01, 0.02, "interval holds 0", "plain"),
+        (2e-4, 1e-5, "Hardly any", "plain"),
+        (2e-4, None, "Hardly any", "plain"),
+    ],
+)
+def test_the_sentence_and_its_colour_agree(gain, half, words, tone):
+    answer = Answer(0.5, 0.5, gain, half, np.zeros(1), np.ones(1), np.ones(1), 0.0)
+    sentence, found = live_sentence(AnnealSchedule(BENT), answer, 0.4)
+    assert words in sentence and found == tone
 
 
 def test_snapshot_says_what_is_shown(designer):

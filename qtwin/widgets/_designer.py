@@ -147,7 +147,7 @@ class ScheduleDesigner(anywidget.AnyWidget):
         if name not in PRESETS:
             raise ValueError(f"no preset is called {name!r}; the presets are {', '.join(PRESETS)}")
         schedule = self._device.preset(name, self.value.duration_us)
-        self._named[schedule] = name
+        self._named[schedule] = name, self.bath
         self.value = schedule
 
     # what is shown
@@ -196,7 +196,7 @@ class ScheduleDesigner(anywidget.AnyWidget):
         self.state = dict(
             points=schedule.points,
             axis=self._axis,
-            preset="linear" if len(schedule.points) == 2 else self._named.get(schedule, ""),
+            preset=self._preset_shown(),
             success=answer.success,
             gain=answer.gain,
             half=answer.half_width,
@@ -209,6 +209,13 @@ class ScheduleDesigner(anywidget.AnyWidget):
             redo=len(self._future),
             asked=list(self._asked),
         )
+
+    def _preset_shown(self):
+        """Name of the preset that the schedule is, '' for none; an optimum is one on its own bath only."""
+        if len(self.value.points) == 2:
+            return "linear"
+        name, bath = self._named.get(self.value, ("", None))
+        return name if name != "optimised" or bath == self.bath else ""
 
     # what the page asks for
 

@@ -116,7 +116,7 @@ class Device:
             return rules.follow(S, rules.roland_cerf(S, self.spectrum.gap, omega=0.05), t_us, properties=properties)
         if key == "source_b":
             weight = rules.source_b(S, self.spectrum.gap, self._coupling(), ground=self.spectrum.levels[:, 0])
-            return rules.follow(S, weight, t_us, properties=properties)
+            return rules.follow(S, weight, t_us, properties=properties, knots="uniform")
         if key == "optimised":
             table = RateTable(self.programmed, self.functions, self.bath)
             return optimise(self.programmed, self.functions, T_us=t_us, properties=properties, table=table)
@@ -143,7 +143,7 @@ class Device:
 PRESETS = {
     "linear": ("Linear", "constant speed, the QPU's default"),
     "gap": ("Gap-informed", "slow where the gap is small: dt/ds ∝ 1/(gap² + ω²)"),
-    "source_b": ("Λ of source B", "dt/ds ∝ |⟨1|dH/ds|0⟩| / (gap·|E0|)"),
+    "source_b": ("Λ of source B", "dt/ds ∝ |⟨1|dH/ds|0⟩| / (gap·|E0|), points equally spaced in s"),
     "pause": ("Pause", "wait half of the time just after the smallest gap"),
     "quench": ("Quench", "linear to the smallest gap, then as fast as allowed"),
     "fast": ("Fast, then wait", "as fast as allowed, then idle at s = 1"),

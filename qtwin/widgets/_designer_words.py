@@ -7,6 +7,8 @@ from ..figures._base import number
 from ..schedule import _DWAVE
 
 SHOWN_LEVELS = 6
+CODE_WIDTH = 72
+BETTER = "Better than linear."
 
 
 def points_text(value):
@@ -24,7 +26,7 @@ def live_sentence(schedule, answer, s_min, refused=""):
     words = f"{_slowest(schedule)} The smallest gap is at s = {s_min:.2f}. {_verdict(answer)}"
     if answer.coherent:
         words += " So fast that coherent effects, which this model leaves out, may matter."
-    return words, "good" if answer.gain > (answer.half_width or 0.0) and not answer.coherent else "plain"
+    return words, "good" if _verdict(answer) == BETTER and not answer.coherent else "plain"
 
 
 def _slowest(schedule):
@@ -38,9 +40,11 @@ def _slowest(schedule):
 
 def _verdict(answer):
     half = answer.half_width or 0.0
-    if abs(answer.gain) <= half or abs(answer.gain) < 5e-4:
-        return "No clear difference from linear" + (": the interval holds 0." if half else ".")
-    return "Better than linear." if answer.gain > 0 else "Worse than linear."
+    if abs(answer.gain) < 5e-4 and half < 5e-4:
+        return "Hardly any difference from linear."
+    if abs(answer.gain) <= half:
+        return "No clear difference from linear: the interval holds 0."
+    return BETTER if answer.gain > 0 else "Worse than linear."
 
 
 def level_bars(answer):
@@ -59,36 +63,53 @@ def level_bars(answer):
 
 def ocean_code(model, schedule, functions, bath):
     """Ocean code that runs as it stands, on the emulated annealer or, by one word, on a QPU."""
-    h = ", ".join(points_text(x) for x in model.h)
-    J = ", ".join(f"({i}, {j}): {points_text(model.J[i, j])}" for i, j in np.argwhere(model.J))
+    h = [points_text(x) for x in model.h]
+    J = [f"({i}, {j}): {points_text(model.J[i, j])}" for i, j in np.argwhere(model.J)]
     points = [f"[{points_text(t)}, {points_text(s)}]" for t, s in schedule.points]
-    lines = [", ".join(points[k : k + 4]) for k in range(0, len(points), 4)]
+    made, passed = _arguments(functions, bath)
     return "\n".join(
         [
             "import qtwin",
             "from dwave.system import EmbeddingComposite",
             "",
-            f"h = [{h}]",
-            f"J = {{{J}}}",
-            f"schedule = [{(',' + chr(10) + ' ' * 12).join(lines)}]",
-            f'sampler = EmbeddingComposite(qtwin.annealer("emulated"{_arguments(functions, bath)}))',
-            "answers = sampler.sample_ising(h, J, num_reads=1000, anneal_schedule=schedule)",
+            _packed("h = [", h, "]"),
+            _packed("J = {", J, "}"),
+            _packed("schedule = [", points, "]"),
+            *made,
+            f'annealer = qtwin.annealer("emulated"{passed})' + ("" if passed else '  # or "qpu"'),
+            "sampler = EmbeddingComposite(annealer)",
+            "answers = sampler.sample_ising(h, J, num_reads=1000,",
+            "                               anneal_schedule=schedule)",
             "print(answers.first)",
         ]
     )
 
 
+def _packed(opening, items, closing):
+    """opening, items, closing as code, in lines of at most ``CODE_WIDTH`` characters."""
+    lines = [opening]
+    for k, item in enumerate(items):
+        item += "," if k < len(items) - 1 else closing
+        if len(lines[-1]) + len(item) + 1 > CODE_WIDTH and k:
+            lines.append(" " * len(opening))
+        lines[-1] += ("" if lines[-1].endswith(opening[-1]) or not lines[-1].strip() else " ") + item
+    return "\n".join(lines) if items else opening + closing
+
+
 def _arguments(functions, bath):
-    """The arguments of ``annealer`` that differ from its defaults, as code."""
-    parts = []
-    if functions.name in _DWAVE and functions.name != "Advantage_system7.1":
-        parts.append(f'functions=qtwin.AnnealingFunctions.dwave("{functions.name}")')
-    elif functions.name not in _DWAVE:
-        parts.append("functions=functions")
+    """The arguments of ``annealer`` that differ from its defaults: (lines of code before it, its arguments)."""
+    made, passed = [], ""
+    if functions.name != "Advantage_system7.1":
+        passed += ", functions=functions"
+        if functions.name in _DWAVE:
+            made.append(f'functions = qtwin.AnnealingFunctions.dwave("{functions.name}")')
     changed = [
         f"{name}={getattr(bath, name):g}" for name in vars(Bath()) if getattr(bath, name) != getattr(Bath(), name)
     ]
-    return "".join(f", {part}" for part in [*parts, *([f"bath=qtwin.Bath({', '.join(changed)})"] if changed else [])])
+    if changed:
+        made.append(f"bath = qtwin.Bath({', '.join(changed)})")
+        passed += ", bath=bath"
+    return made, passed
 
 
 def snapshot_table(schedule, answer):

@@ -168,10 +168,18 @@ class Designer {
   // ---- asking the kernel: one question at a time, of the steps of a drag only the last
 
   ask(message) {
+    if (message.kind !== "points") this.clear();
     const last = this.queue.at(-1);
     if (last && message.kind === "points" && last.gesture === message.gesture) this.queue.pop();
     this.queue.push(message);
     this.pump();
+  }
+
+  // a new schedule from a button or a menu: what was refused before is over, no point is selected
+  clear() {
+    clearTimeout(this.fading);
+    this.refused = this.selected = null;
+    this.draw();
   }
 
   pump() {
@@ -524,10 +532,11 @@ class Designer {
     this.tip.hidden = k === null || !this.points[k];
     if (this.tip.hidden) return;
     const [x, y] = this.px(this.points[k]);
-    const [width] = this.size;
+    const [width, height] = this.size;
     this.tip.textContent = label(this.points[k]);
-    this.tip.style.left = `${clip(x - 12, 74, width - 74)}px`;
-    this.tip.style.top = `${y < 60 ? y + 16 : y - 46}px`;
+    const right = x + 160 < width; // s(t) rises, so that right below and left above a point there is room
+    this.tip.style.left = `${right ? x + 82 : Math.max(x - 82, 74)}px`;
+    this.tip.style.top = `${right ? Math.min(y + 14, height - PAD.bottom - 34) : Math.max(y - 44, 4)}px`;
   }
 
   async copy() {
@@ -548,7 +557,7 @@ class Designer {
 
 // '+0.52 ± 0.03 points over linear'
 function gainWords(gain, half) {
-  if (Math.abs(gain) < 1e-6 && (half ?? 0) < 1e-6) return "the same as linear";
+  if (Math.abs(gain) < 5e-5 && (half ?? 0) < 5e-5) return "the same as linear";
   const digits = half !== null && half < 0.001 ? 2 : 1;
   const value = (gain < 0 ? "−" : "+") + Math.abs(100 * gain).toFixed(digits);
   return `${value}${half === null ? "" : ` ± ${(100 * half).toFixed(digits)}`} points over linear`;

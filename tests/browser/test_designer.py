@@ -150,6 +150,16 @@ def test_an_illegal_drag_is_refused_visibly(designer):
     assert "Not allowed" not in seen.words
 
 
+def test_a_preset_ends_a_refusal_and_the_selection(designer):
+    seen = designer
+    three_points(seen)
+    seen.drag(0, -10_000, -100)
+    assert seen.root.locator(".qtwin-cross").count() == 1 and "Not allowed" in seen.words
+    seen.preset("Pause")
+    assert seen.root.locator(".qtwin-cross").count() == 0 and "Not allowed" not in seen.words
+    assert seen.root.locator(".qtwin-tip").is_hidden() and seen.root.locator(".qtwin-selected").count() == 0
+
+
 def test_falling_s_and_too_steep_pieces_cannot_be_made_by_any_drag(designer):
     seen, rng = designer, np.random.default_rng(1)
     seen.preset("Gap-informed")
