@@ -70,9 +70,8 @@ def _dress(trace, colour, dash, symbol, marked):
 def _shade(figure, seen):
     """A pale ground from half way to the next whole number on, with a word in it."""
     edge = max(np.max(trace.x) for trace in figure.data) + 0.4
-    figure.add_shape(
-        type="rect", x0=seen + 0.5, x1=edge, y0=0, y1=1, yref="paper", fillcolor="#f1f4f6", line_width=0, layer="below"
-    )
+    ground = dict(fillcolor=rgba(INK, 0.06), line_width=0)  # the static twin draws it above the curves
+    figure.add_shape(type="rect", x0=seen + 0.5, x1=edge, y0=0, y1=1, yref="paper", layer="below", **ground)
     where = dict(x=seen + 0.6, y=0.98, yref="paper", xanchor="left", yanchor="top")
     figure.add_annotation(text="never in the training", showarrow=False, font=dict(size=13, color=MUTED), **where)
     whole = np.unique(np.concatenate([np.asarray(trace.x) for trace in figure.data]))
