@@ -73,12 +73,58 @@ def test_a_fit_stops_when_told():
     assert len(losses) == 2
 
 
+def test_the_order_of_the_sweeps():
+    """U = E₂ O E₁, built from dense Kronecker products of the gates."""
+    n, step = 5, gates.Gates(0.4, rng=4)
+    with torch.no_grad():
+        for G in step.parameters():
+            G.mul_(60)
+        U = step(torch.eye(2**n, dtype=torch.complex128)).numpy().T
+        known = {name: gate.numpy() for name, gate in step.matrices().items()}
+
+    def on(first, gate):
+        return np.kron(np.kron(np.eye(2 ** (n - first) // len(gate)), gate), np.eye(2**first))
+
+    odd = on(1, known["odd"][0]) @ on(3, known["odd"][0])
+    even = [
+        on(0, known["even"][k]) @ on(2, known["even"][k]) @ on(4, known["right"][k]) @ on(0, known["left"][k])
+        for k in (0, 1)
+    ]
+    assert np.abs(U - even[1] @ odd @ even[0]).max() < 1e-12
+    assert sum(p.numel() for p in step.parameters()) == 64
+
+
+def test_no_states_are_no_work():
+    assert gates.Gates(0.1).rollout(np.zeros((0, 8)), 2).shape == (0, 3, 8)
+
+
 def test_bad_pairs_and_steps():
     psi, after = pairs(0.1, (2,))[0]
-    with pytest.raises(ValueError, match="n ≥ 2"):
-        gates.fit_gates([(psi[:, :3], after[:, :3])], 0.1)
-    with pytest.raises(ValueError, match="finite"):
-        gates.fit_gates([(psi * np.nan, after)], 0.1)
-    for dt in (0, -1, np.nan, "x"):
+    for data, options, words in [
+        ([(psi[:, :3], after[:, :3])], {}, "n ≥ 2"),
+        ([(psi, after[:3])], {}, "n ≥ 2"),
+        ([(psi[:0], after[:0])], {}, "B ≥ 1"),
+        ([psi], {}, "list of"),
+        ([], {}, "at least one pair"),
+        ([(psi * np.nan, after)], {}, "finite"),
+        ([(psi, after)], {"iterations": 0}, "iterations must be an integer ≥ 1, got 0"),
+        ([(psi, after)], {"iterations": 1.5}, "iterations must be an integer"),
+    ]:
+        with pytest.raises(ValueError, match=words) as caught:
+            gates.fit_gates(data, 0.1, **options)
+        assert "\n" not in str(caught.value)
+    for dt in (0, -1, np.nan, "x", True, None):
         with pytest.raises(ValueError, match="positive"):
             gates.Gates(dt)
+    assert gates.Gates(np.float32(0.5)).dt == 0.5
+    for steps in (0, -1, 1.5):
+        with pytest.raises(ValueError, match="steps must be"):
+            gates.Gates(0.1).rollout(psi, steps)
+    with pytest.raises(MemoryError, match="steps of 16 states with n=2"):
+        gates.Gates(0.1).rollout(psi, 10**12)
+
+
+def test_a_fit_that_runs_away_says_so():
+    psi, after = pairs(0.1, (2,))[0]
+    with pytest.raises(FloatingPointError, match="the loss is .* after 20 iterations"):
+        gates.fit_gates([(1e200 * psi, after)], 0.1, iterations=40)

@@ -120,9 +120,35 @@ def test_a_rollout_is_the_network_step_by_step():
     assert np.abs(rollout(network, psi0, 4, keep_memory=False) - found).max() > 1e-4
 
 
-def test_bad_states_are_refused():
-    with pytest.raises(ValueError, match="finite"):
-        rollout(SpinSRU(4), np.full((1, 4), np.nan), 2)
+def test_bad_states_steps_and_sizes_are_refused():
+    psi = physics.product_states(2, 1, rng=0)
+    for call, words in [
+        (lambda: rollout(SpinSRU(4), np.full((1, 4), np.nan), 2), "finite"),
+        (lambda: rollout(SpinSRU(4), psi, 0), "steps must be an integer ≥ 1, got 0"),
+        (lambda: rollout(SpinSRU(4), psi, 1.5), "steps must be"),
+        (lambda: SpinSRU(0), "width must be an integer ≥ 1, got 0"),
+        (lambda: SpinSRU(4, layers=-1), "layers must be"),
+        (lambda: PadSRU(4, largest=0), "largest must be"),
+        (lambda: training.windows(2, 0, rng=0), "count must be"),
+        (lambda: training.windows(2, 1, rng=0, length=0), "length must be"),
+        (lambda: training.windows(2, 1, rng=0, dt=np.nan), "dt must be a positive"),
+    ]:
+        with pytest.raises(ValueError, match=words):
+            call()
+    assert rollout(SpinSRU(4), psi[:0], 3).shape == (0, 4, 4)
+
+
+def test_memory_is_asked_for_before_it_is_taken(monkeypatch):
+    asked = []
+    monkeypatch.setattr(networks, "refuse_if_too_big", lambda needed, what: asked.append(needed))
+    for network in (SpinSRU(4), PadSRU(4, largest=8), SpinSRU(4, encoders=0)):
+        for n in (2, 8):
+            rollout(network, physics.product_states(n, 1, rng=0), 5)
+    weights = SpinSRU(4).prepare(8)
+    assert asked[1] > 16 * 6 * 2**8 + 4 * sum(w.numel() for w in weights) and asked[1] > asked[0]
+    monkeypatch.undo()
+    with pytest.raises(MemoryError, match="steps of 1 states with n=2"):
+        rollout(SpinSRU(4), physics.product_states(2, 1, rng=0), 10**12)
 
 
 def test_windows_are_exact_trajectories():
@@ -141,6 +167,36 @@ def test_the_loss_is_relative_to_the_step():
         assert value == pytest.approx(by_hand, rel=1e-5) and 0.3 < value < 5
         one = training.unrolled(still, tuple(x[:, :2] for x in batch)).item()
         assert one == pytest.approx(training.teacher_forced(still, tuple(x[:, :2] for x in batch)).item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("n", [2, 5, 8])
+def test_the_loss_of_nothing_moves_is_known(n):
+    """⟨ψ|H²|ψ⟩ over both ensembles is Tr H²/2^n = n (g² + h²) + (n - 1) J²: Δt² of it in 2·2^n numbers times 2^n."""
+    psi = to_real(training.windows(n, 400, rng=n, length=1))
+    level = (((psi[:, 1] - psi[:, 0]) / (2 * physics.DT)) ** 2).mean().item()
+    assert level == pytest.approx((n * (1.05**2 + 0.5**2) + n - 1) / 8, rel=0.15)
+
+
+def test_windows_start_at_random_times_and_mix_both_ensembles():
+    psi = training.windows(6, 200, rng=1, length=1)
+    entropy = physics.entanglement_entropy(psi[:, 0])
+    assert (entropy < 0.3).sum() == 100 and (entropy > 1).sum() == 100  # products soon after their start, and Haar
+    product = np.sort(entropy)[:100]
+    assert product.max() > 10 * product.min()  # some started at once, others up to 100 steps ago
+    still = physics.entanglement_entropy(physics.product_states(6, 20, rng=0))
+    assert product.max() > 1e3 * still.max()
+
+
+def test_an_unrolled_loss_reads_its_own_predictions():
+    network, (psi,) = (
+        randomised(SpinSRU(6)),
+        training.drawer((3,), length=4, count=lambda n: 5)(0, np.random.default_rng(1)),
+    )
+    found = rollout(network, to_complex(psi)[:, 0] / np.linalg.norm(to_complex(psi)[:, 0], axis=1)[:, None], 4)
+    with torch.no_grad():
+        value = training.unrolled(network, (psi,)).item()
+    error = ((to_real(found) - psi) ** 2).mean((0, 2, 3))[1:]
+    assert value == pytest.approx(float((error / torch.arange(1, 5)).mean()) / 0.004**2, rel=1e-3)
 
 
 def test_short_training_beats_the_tangent_line_on_longer_chains():

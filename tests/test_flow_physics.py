@@ -80,6 +80,8 @@ def test_measures_of_error():
     assert np.abs(physics.relative_entropy(psi, psi)).max() < 1e-9  # the clip at 1e-12
     assert np.abs(physics.infidelity(psi, 2j * psi)).max() < 1e-12
     assert np.abs(physics.relative_entropy(psi, np.exp(1j) * psi)).max() < 1e-9  # blind to phases
+    assert physics.relative_entropy(psi, psi).min() > -1e-15  # a relative entropy is never negative
+    assert physics.relative_entropy(np.eye(4)[0], np.eye(4)[1]) == pytest.approx(12 * np.log(10))
     one, other = np.array([0.6, 0.8]), np.array([0.8, 0.6])
     P, Q = one / one.sum(), other / other.sum()
     assert physics.relative_entropy(one, other) == pytest.approx((P * np.log(P / Q)).sum(), abs=1e-9)
@@ -107,6 +109,11 @@ def test_trivial_predictors():
         (np.ones((1, 4)), "norm 1"),
         (np.full((1, 4), np.nan), "finite"),
         (np.ones((3, 1)), "n ≥ 1"),
+        (np.full((1, 4), np.inf), "finite, got NaN or infinity in state 0"),
+        ([[1, 0], [1]], "numbers in an array"),
+        ([["a", "b"]], "numbers in an array"),
+        ("abc", "numbers in an array"),
+        (None, "shape"),
     ],
 )
 def test_bad_states_are_one_clear_line(psi, words):
@@ -116,23 +123,54 @@ def test_bad_states_are_one_clear_line(psi, words):
 
 
 def test_bad_chains_and_times():
-    psi = physics.product_states(2, 1, rng=0)
+    psi, wrong = physics.product_states(2, 1, rng=0), Chain(3)
     for call, words in [
         (lambda: physics.product_states(0, 2, rng=0), "n must be an integer ≥ 1, got 0"),
         (lambda: physics.haar_states(2, -1, rng=0), "count must be an integer ≥ 1, got -1"),
+        (lambda: physics.bloch_product(np.ones((2, 2))), r"shape \(B, n, 2\)"),
+        (lambda: physics.bloch_product(np.ones((1, 2, 3))), r"shape \(B, n, 2\)"),
         (lambda: physics.constant_state(psi, -3), "steps must be an integer ≥ 1, got -3"),
+        (lambda: physics.tangent_line(psi, 2, dt=np.nan), "dt must be a positive number, got nan"),
+        (lambda: physics.tangent_line(psi, 2, chain=wrong), "n=2 spins, the chain 3"),
         (lambda: Chain(0), "from 1 to 12"),
         (lambda: Chain(13), "from 1 to 12"),
-        (lambda: Chain(3, g=(1.0, 2.0)), "one or 3"),
+        (lambda: Chain(3.0), "from 1 to 12"),
+        (lambda: Chain(3, g=(1.0, 2.0)), "g one or 3"),
+        (lambda: Chain(3, g="x"), "g one or 3"),
+        (lambda: Chain(3, g=1j), "g one or 3"),
+        (lambda: Chain(3, J=[1, 2, 3]), "J and h must be finite numbers"),
         (lambda: Chain(3, h=np.inf), "finite"),
+        (lambda: Chain(3, h=None), "finite"),
         (lambda: evolve(psi, [[0.1]]), "one row"),
+        (lambda: evolve(psi, 0.1), "one row"),
+        (lambda: evolve(psi, [1j]), "one row"),
+        (lambda: evolve(psi, ["a"]), "finite"),
         (lambda: evolve(psi, [np.nan]), "finite"),
-        (lambda: evolve(psi, [0.1], Chain(3)), "n=2 spins, the chain 3"),
+        (lambda: evolve(psi, [0.1], wrong), "n=2 spins, the chain 3"),
+        (lambda: evolve(psi, [0.1], 3), "must be a Chain, like"),
+        (lambda: physics.magnetisation(np.ones(3)), r"shape \(…, 2\^n\)"),
+        (lambda: physics.entanglement_entropy(psi, spins=9), "from 0 to 2, got 9"),
     ]:
-        with pytest.raises(ValueError, match=words):
+        with pytest.raises(ValueError, match=words) as caught:
             call()
+        assert "\n" not in str(caught.value)
+
+
+def test_no_states_are_no_work():
+    none = np.zeros((0, 8))
+    assert evolve(none, [0.1, 0.2]).shape == (0, 2, 8) and evolve(physics.haar_states(2, 3, rng=0), []).shape == (
+        3,
+        0,
+        4,
+    )
+    assert physics.tangent_line(none, 2).shape == (0, 3, 8)
 
 
 def test_states_that_do_not_fit_are_refused():
     with pytest.raises(MemoryError, match="times of"):
         evolve(physics.product_states(10, 2, rng=0), np.zeros(10**9))
+    for make in (physics.product_states, physics.haar_states):
+        with pytest.raises(MemoryError, match="1 states with n=50 needs"):
+            make(50, 1, rng=0)
+    with pytest.raises(MemoryError, match="1000000000000 steps of"):
+        physics.tangent_line(physics.product_states(2, 1, rng=0), 10**12)

@@ -43,5 +43,29 @@ def test_states_kept_and_layers_counted():
     some, every = (splitting.split_rollout(psi, 6, 0.1, every=k) for k in (3, 1))
     assert some.shape == (2, 3, 8) and np.array_equal(some, every[:, ::3])
     assert splitting.layers_per_time(2, 0.1) == pytest.approx(20) and splitting.layers_per_time(4, 0.5) == 20
-    with pytest.raises(ValueError, match="order must be 2"):
-        splitting.split_rollout(psi, 1, 0.1, order=3)
+    assert splitting.split_rollout(psi[:0], 2, 0.1).shape == (0, 3, 8)
+
+
+def test_bad_steps():
+    psi = haar_states(3, 2, rng=1)
+    for call, words in [
+        (lambda: splitting.split_rollout(psi, 1, 0.1, order=3), "order must be 2"),
+        (lambda: splitting.layers_per_time(3, 0.1), "order must be 2"),
+        (lambda: splitting.layers_per_time(2, 0), "dt must be a positive number, got 0"),
+        (lambda: splitting.split_rollout(psi, -1, 0.1), "steps must be an integer ≥ 1, got -1"),
+        (lambda: splitting.split_rollout(psi, 2, 0.1, every=0), "every must be an integer ≥ 1, got 0"),
+        (lambda: splitting.split_rollout(psi, 2, np.nan), "dt must be a positive number, got nan"),
+        (lambda: splitting.split_rollout(psi, 2, 0.1, chain=Chain(4)), "n=3 spins, the chain 4"),
+    ]:
+        with pytest.raises(ValueError, match=words):
+            call()
+    with pytest.raises(MemoryError, match="steps of 2 states with n=3"):
+        splitting.split_rollout(psi, 10**12, 0.1)
+
+
+def test_a_layer_is_a_sweep():
+    """Sweeps applied in a run of Suzuki's step, neighbouring even ones joined, are those that are counted."""
+    for order, stages in splitting._STAGES.items():
+        steps = 7
+        sweeps = steps * len(stages) * 2 + 1  # even and odd in turn, and one even at the end
+        assert sweeps - 1 == steps * splitting.LAYERS[order] and sum(stages) == pytest.approx(1)

@@ -1,5 +1,7 @@
 """The shipped models: their promises, memory that matters, files that are refused, recipes that resume."""
 
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 
@@ -9,6 +11,7 @@ import torch
 
 from qtwin import flow
 from qtwin.flow import physics, recipes, zoo
+from qtwin.flow.__main__ import main
 from qtwin.flow.networks import rollout
 
 NAMES = ("spin-sru", "spin-sru-linear", "pad-sru", "gates-0.1", "gates-0.002", "generator")  # promised to the lessons
@@ -82,7 +85,7 @@ def test_the_generator_reaches_nine_spins():
 def test_padding_ends_at_eight():
     model = flow.load("pad-sru")
     assert model.largest == 8 and model.rollout(physics.product_states(8, 2, rng=0), 2).shape == (2, 3, 256)
-    with pytest.raises(ValueError, match="pad-sru takes chains of from 2 to 8 spins, got n=9"):
+    with pytest.raises(ValueError, match="pad-sru takes chains of 2 to 8 spins, got n=9"):
         model.rollout(physics.product_states(9, 1, rng=0), 2)
     assert mre(model, 5) < 0.03 and mre(flow.load("pad-sru-literal"), 7) > 0.03
 
@@ -105,14 +108,53 @@ def test_bad_states_are_one_line(psi, words):
 
 
 def test_bad_names_steps_and_seeds():
-    with pytest.raises(ValueError, match="no model 'sru'; there are spin-sru"):
-        flow.load("sru")
+    for name in ("sru", "Spin-SRU", None, ["spin-sru"], 3):
+        with pytest.raises(ValueError, match="no model .*; there are spin-sru"):
+            flow.load(name)
     model, psi0 = flow.load("generator"), physics.product_states(2, 1, rng=0)
     for steps in (0, -1, 1.5, True):
         with pytest.raises(ValueError, match="steps must be"):
             model.rollout(psi0, steps)
-    with pytest.raises(ValueError, match="seed must be one of 0"):
-        model.rollout(psi0, 1, seed=77)
+    for seed in (77, "0", [0], True, -1):
+        with pytest.raises(ValueError, match="seed must be one of 0"):
+            model.rollout(psi0, 1, seed=seed)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_states_lists_and_real_states(name):
+    model = flow.load(name)
+    assert model.rollout(np.zeros((0, 8)), 2).shape == (0, 3, 8)
+    for real in (
+        [[0, 1, 0, 0]],
+        np.eye(4, dtype=np.float32)[1:2],
+        np.eye(4, dtype=int)[1:2],
+        np.eye(4, dtype=bool)[1:2],
+    ):
+        found = model.rollout(real, 2)
+        assert found.dtype == np.complex128 and np.array_equal(found, model.rollout(np.eye(4, dtype=complex)[1:2], 2))
+    with pytest.raises(MemoryError, match="steps of 1 states with n=2"):
+        model.rollout([[0, 1, 0, 0]], 10**12)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_bit_i_is_spin_i(name):
+    """One spin down in a chain of four: where it is, and how all magnetisations go on."""
+    model, n = flow.load(name), 4
+    for i in range(n):
+        psi0 = np.eye(2**n)[[1 << i]]
+        found = physics.magnetisation(model.rollout(psi0, 20))[0]
+        exact = physics.magnetisation(physics.evolve(psi0, model.dt * np.arange(21)))[0]
+        assert np.argmin(found[0]) == i and np.abs(found - exact).max() < (5e-3 if name == "pad-sru" else 1e-3)
+
+
+@pytest.mark.parametrize("name", recipes.RECIPES)
+def test_what_is_shipped_states_how_it_was_made(name):
+    model = flow.load(name)
+    assert recipes.recipe(name).sizes == model.sizes and model.recipe["steps"] == recipes.recipe(name).steps
+    assert {7, 8} <= set(model.scores) and all(len(model.scores[n]) == len(model.seeds) for n in model.scores)
+    n = 5
+    measured = mre(model, n, count=100) if name != "gates-0.1" else mre(model, n, count=100, steps=100)
+    assert abs(measured) < 3 * abs(model.scores[n][0]) + 1e-12 and abs(measured) > abs(model.scores[n][0]) / 3 - 1e-12
 
 
 def test_altered_and_missing_weights_are_refused(tmp_path):
@@ -125,12 +167,16 @@ def test_altered_and_missing_weights_are_refused(tmp_path):
     path.write_bytes(content)
     with pytest.raises(ValueError, match="wrong sha256.*install qtwin again"):
         flow.load("generator", folder=tmp_path)
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(ValueError, match="wrong sha256.*install qtwin again"):
+        flow.load("generator", folder=tmp_path)
     path.unlink()
     with pytest.raises(FileNotFoundError, match="are missing; install"):
         flow.load("generator", folder=tmp_path)
 
 
-TINY = replace(recipes.RECIPES["spin-sru"], options={"width": 4}, sizes=(2, 3), steps=6, windows=4, long=0.5)
+TINY_OPTIONS = {"options": {"width": 4}, "sizes": (2, 3), "steps": 6, "windows": 4, "long": 0.5}
+TINY = replace(recipes.RECIPES["spin-sru"], **TINY_OPTIONS)
 
 
 def test_a_training_stopped_and_resumed_ends_the_same(tmp_path):
@@ -144,6 +190,59 @@ def test_a_training_stopped_and_resumed_ends_the_same(tmp_path):
         assert torch.equal(a, b) and torch.equal(a, c)
     with pytest.raises(ValueError, match="another recipe"):
         recipes.train(replace(TINY, lr=1.0), 1, folder=tmp_path, progress=False)
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(tmp_path):
+    asked = []
+    recipes.train(TINY, 1, folder=tmp_path, progress=False, stop=lambda: asked.append(1) or len(asked) > 2)
+    with pytest.raises(ValueError, match="seed1.checkpoint was made with another recipe"):  # same plan, other data
+        recipes.train(replace(TINY, sizes=(2, 4)), 1, folder=tmp_path, progress=False)
+    assert recipes.train(TINY, 1, folder=tmp_path, progress=False).history.done == 6
+
+
+def test_gates_that_were_stopped_leave_no_result(tmp_path):
+    tiny = replace(recipes.RECIPES["gates-0.1"], steps=400)
+    asked = []
+    part = recipes.train(tiny, 0, folder=tmp_path, stop=lambda: asked.append(1) or len(asked) == 2)
+    assert part.stopped and "stopped" in repr(part) and not list(tmp_path.glob("*.safetensors"))
+    event = threading.Event()
+    event.set()
+    assert recipes.train(tiny, 0, stop=event).stopped
+    assert not recipes.train("generator", 0, folder=tmp_path).stopped
+
+
+def test_on_the_command_line(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(recipes.RECIPES, "spin-sru", TINY)
+    assert main(["train", "spin-sru", "--out", str(tmp_path)]) == 0
+    assert "Trained('spin-sru', seed=0, steps=6)" in capsys.readouterr().out
+    assert "no model 'sru'" in main(["train", "sru", "--out", str(tmp_path)])
+    assert "seed must be" in main(["train", "spin-sru", "--seed", "-1", "--out", str(tmp_path)])
+    assert "no finished training" in main(["pack", "encoder", str(tmp_path)])
+    broken = tmp_path / "spin-sru-seed0.safetensors"
+    broken.write_bytes(broken.read_bytes()[:-8])
+    said = main(["train", "spin-sru", "--out", str(tmp_path)])
+    assert said.startswith("ValueError:") and "no readable checkpoint" in said and "\n" not in said
+    monkeypatch.setattr(
+        recipes, "train", lambda *a, **k: recipes.Trained(None, None, {"recipe": {"name": "x"}, "seed": 0}, True)
+    )
+    assert main(["train", "spin-sru", "--out", str(tmp_path)]) == "stopped; the same command goes on from here"
+
+
+def test_killed_in_the_middle_and_run_again_is_the_same(tmp_path):
+    """A process killed between two checkpoints leaves a readable one; what follows is bit by bit the whole run."""
+    longer = replace(TINY, steps=48)
+    whole = recipes.train(longer, 3, progress=False)
+    code = (
+        "import os, sys; from dataclasses import replace; from qtwin.flow import recipes\n"
+        f"recipe = replace(recipes.RECIPES['spin-sru'], **{TINY_OPTIONS | {'steps': 48}!r}); asked = []\n"
+        "recipes.train(recipe, 3, folder=sys.argv[1], progress=False,"
+        " stop=lambda: asked.append(1) or (os._exit(9) if len(asked) == 30 else False))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+    assert done.returncode == 9 and (tmp_path / "spin-sru-seed3.checkpoint").exists()
+    again = recipes.train(longer, 3, folder=tmp_path, progress=False)
+    for a, b in zip(whole.model.parameters(), again.model.parameters(), strict=True):
+        assert torch.equal(a, b)
 
 
 def test_packing_keeps_every_seed(tmp_path, monkeypatch):

@@ -15,7 +15,7 @@ def main(words=None):
     options = _parser().parse_args(words)
     try:
         return options.run(options)
-    except (ValueError, OSError, MemoryError, ImportError) as error:
+    except (ValueError, OSError, MemoryError, ImportError, FloatingPointError) as error:
         return f"{type(error).__name__}: {error}"
     except KeyboardInterrupt:
         return "stopped; the same command goes on from here"
@@ -40,8 +40,9 @@ def _parser():
 def _train(options):
     from .recipes import train
 
-    print(train(options.name, options.seed, preset=options.preset, folder=options.out))
-    return 0
+    trained = train(options.name, options.seed, preset=options.preset, folder=options.out)
+    print(trained)
+    return "stopped; the same command goes on from here" if trained.stopped else 0
 
 
 def _pack(options):

@@ -8,13 +8,12 @@ same form with G fixed by H; here G is learned from pairs (ψ, ψ after Δt) of 
 that the splitting leaves.  A step costs 2^n for each gate, 3n of them at most; any n that fits in memory.
 """
 
-import math
-
 import numpy as np
 import torch
 from torch import nn
 
-from .physics import MAX_SPINS, states
+from .._memory import refuse_if_too_big
+from .physics import MAX_SPINS, states, step_length, whole
 
 
 class Gates(nn.Module):
@@ -22,9 +21,7 @@ class Gates(nn.Module):
 
     def __init__(self, dt, *, rng=0):
         super().__init__()
-        if not (isinstance(dt, (int, float)) and math.isfinite(dt) and dt > 0):
-            raise ValueError(f"dt must be a positive number, got {dt!r}")
-        self.dt = float(dt)
+        self.dt = step_length(dt)
         draw = np.random.default_rng(rng)
         for name, count, size in (("even", 2, 4), ("odd", 1, 4), ("left", 2, 2), ("right", 2, 2)):
             start = 0.01 * draw.normal(size=(count, size, size))
@@ -51,7 +48,9 @@ class Gates(nn.Module):
     @torch.no_grad()
     def rollout(self, psi0, steps):
         """(B, 2^n) → (B, steps + 1, 2^n) complex128, numpy in and out."""
-        psi0, _ = states(psi0)
+        psi0, n = states(psi0)
+        steps = whole("steps", steps)
+        refuse_if_too_big(16 * psi0.size * (steps + 3), f"{steps} steps of {len(psi0)} states with n={n}")
         gates, psi = self.matrices(), torch.from_numpy(psi0)
         out = np.empty((len(psi0), steps + 1, psi0.shape[1]), complex)
         out[:, 0] = psi0
@@ -70,7 +69,7 @@ def _hermitian(G):
 def _apply(psi, gate, first):
     """A gate on spins first, first + 1, … (bit ``first`` is the gate's lowest)."""
     size = gate.shape[0]
-    rows = psi.reshape(len(psi), -1, size, 1 << first)
+    rows = psi.reshape(len(psi), psi.shape[1] // size >> first, size, 1 << first)
     return (gate @ rows).reshape(psi.shape)
 
 
@@ -92,10 +91,12 @@ def fit_gates(pairs, dt, *, iterations=1500, rng=0, stop=None):
     losses: the loss after every 20 iterations.  stop: a callable or an Event that ends the fit early.  32 pairs a
     length and 1,500 iterations take some ten seconds.
 
-    Raises ValueError for pairs of different shapes or NaN.
+    Raises ValueError for pairs of different shapes or NaN, FloatingPointError where the fit runs away.
     """
-    data = [_pair(psi, after) for psi, after in pairs]
-    gates, losses = Gates(dt, rng=rng), []
+    data = [_pair(pair) for pair in pairs]
+    if not data:
+        raise ValueError("fit_gates needs a list of at least one pair of arrays (B, 2^n), got an empty one")
+    gates, losses, iterations = Gates(dt, rng=rng), [], whole("iterations", iterations)
     wanted = stop if callable(stop) or stop is None else stop.is_set
     optimiser = torch.optim.LBFGS(
         gates.parameters(),
@@ -116,17 +117,23 @@ def fit_gates(pairs, dt, *, iterations=1500, rng=0, stop=None):
     for _ in range(0, iterations, 20):
         optimiser.step(closure)
         losses.append(float(gate_loss(gates, data).detach()))
+        if not np.isfinite(losses[-1]):
+            raise FloatingPointError(
+                f"the loss is {losses[-1]:.3g} after {20 * len(losses)} iterations; take another rng"
+            )
         stalled = len(losses) > 5 and losses[-1] > 0.9999 * losses[-5]
         if stalled or (wanted is not None and wanted()):
             break
     return gates, np.array(losses)
 
 
-def _pair(psi, after):
-    psi, after = np.asarray(psi, complex), np.asarray(after, complex)
+def _pair(pair):
+    if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+        raise ValueError(f"pairs must be a list of (ψ, ψ after dt), got a {type(pair).__name__} in it")
+    psi, after = (np.asarray(part, complex) for part in pair)
     size = psi.shape[-1] if psi.ndim == 2 else 0
-    if psi.shape != after.shape or size not in [1 << n for n in range(2, MAX_SPINS + 1)]:
-        raise ValueError(f"a pair must be two arrays (B, 2^n) with n ≥ 2, got {psi.shape} and {after.shape}")
+    if psi.shape != after.shape or not len(psi) or size not in [1 << n for n in range(2, MAX_SPINS + 1)]:
+        raise ValueError(f"a pair must be two arrays (B ≥ 1, 2^n) with n ≥ 2, got {psi.shape} and {after.shape}")
     if not (np.isfinite(psi).all() and np.isfinite(after).all()):
         raise ValueError("pairs must be finite, got NaN or infinity")
     return torch.from_numpy(psi), torch.from_numpy(after)

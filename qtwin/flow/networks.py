@@ -19,7 +19,7 @@ from torch import nn
 
 from .._memory import refuse_if_too_big
 from ._environments import CLASSES, environments, flips
-from .physics import states
+from .physics import states, whole
 
 ROWS = 1 << 14  # basis states times states in one call of a rollout: more would not stay in the caches
 
@@ -100,6 +100,7 @@ class SpinSRU(nn.Module):
 
     def __init__(self, width=24, *, encoders=2, channels=4, layers=2, peephole=True, step=0.004):
         super().__init__()
+        _checked(width=width, encoders=encoders + 1, channels=channels, layers=layers + 1)
         self.step = step
         self.encoders = nn.ModuleList(ChainLayer(2 if k == 0 else channels, channels) for k in range(encoders))
         self.inward = nn.Linear(2 + encoders * channels, width, bias=peephole)
@@ -115,6 +116,13 @@ class SpinSRU(nn.Module):
     def at_once(self, n):
         """States of n spins in one call of a rollout."""
         return max(1, ROWS >> n)
+
+    def memory(self, n):
+        """Bytes that one call of a rollout takes: prepared weights, neighbours, and what the recurrence reads."""
+        widest = max((layer.stay.shape[1] * layer.stay.shape[2] for layer in self.encoders), default=0)
+        weights = (len(self.encoders) + 1) * (n + 1) * widest  # one more while the last is made
+        rows = 6 * self.inward.out_features + 2 * (n + 1) * self.inward.in_features
+        return 4 * ((weights + 8 * n) << n) + 4 * rows * max(ROWS, 1 << n)
 
     def forward(self, psi, memory=None, prepared=None):
         """psi (B, T, 2^n, 2) → the states that follow, of the same shape, and the memory."""
@@ -146,6 +154,7 @@ class PadSRU(nn.Module):
 
     def __init__(self, width=256, *, largest=8, layers=2, residual=True, step=0.004):
         super().__init__()
+        _checked(width=width, largest=largest, layers=layers + 1)
         self.largest, self.residual, self.step = largest, residual, step
         inputs = 2 << largest
         self.inward = nn.Linear(inputs + largest + 1, width)
@@ -163,6 +172,10 @@ class PadSRU(nn.Module):
     def at_once(self, n):
         """States of n spins in one call of a rollout."""
         return 1024
+
+    def memory(self, n):
+        """Bytes that one call of a rollout takes."""
+        return 4 * 1024 * 8 * (self.inward.in_features + self.inward.out_features)
 
     def forward(self, psi, memory=None, prepared=None):
         """psi (B, T, 2^n, 2) → the states that follow, of the same shape, and the memory."""
@@ -184,6 +197,12 @@ class PadSRU(nn.Module):
         B, T, size, _ = psi.shape
         out = self.outward(y)[..., : 2 * size].reshape(T, B, size, 2).transpose(0, 1)
         return psi + self.step * size**0.5 * out if self.residual else size**0.5 / 8 * out
+
+
+def _checked(**sizes):
+    """``layers`` and ``encoders`` come with one added: none of them is allowed."""
+    for name, value in sizes.items():
+        whole(name, value)
 
 
 def recur(layers, y, memory=None):
@@ -225,7 +244,9 @@ def rollout(network, psi0, steps, *, keep_memory=True):
     keep_memory=False forgets the recurrence before every step.  States go through in parts that fit in the caches.
     """
     psi0, n = states(psi0)
-    refuse_if_too_big(16 * psi0.size * (steps + 1), f"{steps} steps of {len(psi0)} states with n={n}")
+    steps = whole("steps", steps)
+    needed = 16 * psi0.size * (steps + 1) + network.memory(n)
+    refuse_if_too_big(needed, f"{steps} steps of {len(psi0)} states with n={n}")
     out = np.empty((len(psi0), steps + 1, psi0.shape[1]), complex)
     out[:, 0] = psi0
     prepared, part = network.prepare(n), network.at_once(n)

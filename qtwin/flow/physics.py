@@ -11,6 +11,7 @@ Evolution costs one eigendecomposition, 8^n, for each chain (kept), then 4^n for
 
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import length_hint
 
 import numpy as np
 import scipy.linalg
@@ -35,13 +36,14 @@ class Chain:
     def __post_init__(self):
         if not isinstance(self.n, (int, np.integer)) or isinstance(self.n, bool) or not 1 <= self.n <= MAX_SPINS:
             raise ValueError(f"n must be an integer from 1 to {MAX_SPINS}, got {self.n!r}")
-        fields = np.asarray(self.g, float)
-        if fields.shape not in ((), (self.n,)) or not np.isfinite([self.J, self.h, *fields.ravel()]).all():
+        J, g, h = (_reals(value) for value in (self.J, self.g, self.h))
+        if J is None or g is None or h is None or J.ndim or h.ndim or g.shape not in ((), (self.n,)):
             raise ValueError(
-                f"J and h must be finite numbers, g one or {self.n} of them, got {self.J}, {self.h}, {self.g}"
+                f"J and h must be finite numbers, g one or {self.n} of them, got {self.J!r}, {self.h!r}, {self.g!r}"
             )
-        object.__setattr__(self, "n", int(self.n))
-        object.__setattr__(self, "g", tuple(fields.tolist()) if fields.ndim else float(fields))
+        fields = tuple(g.tolist()) if g.ndim else float(g)
+        for name, value in (("n", int(self.n)), ("J", float(J)), ("g", fields), ("h", float(h))):
+            object.__setattr__(self, name, value)
 
     def hamiltonian(self):
         """H as a dense real matrix (2^n, 2^n)."""
@@ -71,29 +73,49 @@ def states(psi0):
 
     Raises ValueError for a shape other than (B, 2^n), NaN or infinities, and states whose norm is not 1 to 1e-6.
     """
-    psi0 = np.asarray(psi0)
+    try:
+        psi0 = np.asarray(psi0).astype(complex)
+    except (TypeError, ValueError):
+        raise ValueError(f"states must be numbers in an array (B, 2^n), not {type(psi0).__name__} of others") from None
     n = (psi0.shape[-1] if psi0.ndim else 0).bit_length() - 1
     if psi0.ndim != 2 or psi0.shape[-1] != 1 << max(n, 1):
         raise ValueError(f"states must have shape (B, 2^n) with n ≥ 1, got {psi0.shape}")
-    psi0 = psi0.astype(complex)
+    finite = np.isfinite(psi0).all(1)
+    if not finite.all():
+        raise ValueError(f"states must be finite, got NaN or infinity in state {np.argmin(finite)}")
     norms = np.linalg.norm(psi0, axis=1)
-    if not np.isfinite(norms).all():
-        raise ValueError(f"states must be finite, got NaN or infinity in state {np.argmin(np.isfinite(norms))}")
     if np.abs(norms - 1).max(initial=0) > 1e-6:
         worst = np.abs(norms - 1).argmax()
         raise ValueError(f"states must have norm 1, got {norms[worst]:.6g} for state {worst}; divide it by its norm")
     return psi0, n
 
 
-def _whole(name, value):
+def _reals(value):
+    """Finite real numbers as a float array, None for anything else."""
+    try:
+        value = np.asarray(value)
+        value = value.astype(float, copy=False) if value.dtype.kind in "iuf" else None
+    except (TypeError, ValueError):
+        return None
+    return value if value is not None and np.isfinite(value).all() else None
+
+
+def whole(name, value):
+    """An integer ≥ 1 as int; ValueError names it otherwise."""
     if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
         raise ValueError(f"{name} must be an integer ≥ 1, got {value!r}")
     return int(value)
 
 
+def _sizes(n, count):
+    """n checked, refused where ``count`` states of it do not fit."""
+    refuse_if_too_big(3 * 16 * whole("count", count) << min(whole("n", n), 99), f"{count} states with n={n}")
+    return int(n)
+
+
 def product_states(n, count, *, rng):
     """(count, 2^n) random product states: every spin uniform on the Bloch sphere (the source's equation 2)."""
-    n, count, rng = _whole("n", n), _whole("count", count), np.random.default_rng(rng)
+    n, count, rng = _sizes(n, count), whole("count", count), np.random.default_rng(rng)
     spin = rng.normal(size=(count, n, 2)) + 1j * rng.normal(size=(count, n, 2))
     spin /= np.linalg.norm(spin, axis=2, keepdims=True)
     return bloch_product(spin)
@@ -102,6 +124,8 @@ def product_states(n, count, *, rng):
 def bloch_product(spin):
     """Product of one-spin states: (B, n, 2), component 0 = up → (B, 2^n)."""
     spin = np.asarray(spin, complex)
+    if spin.ndim != 3 or spin.shape[2] != 2 or not spin.shape[1]:
+        raise ValueError(f"one-spin states must have shape (B, n, 2) with n ≥ 1, got {spin.shape}")
     psi = spin[:, 0]
     for i in range(1, spin.shape[1]):
         psi = (spin[:, i, :, None] * psi[:, None, :]).reshape(len(psi), -1)  # spin i is the higher bit
@@ -110,7 +134,7 @@ def bloch_product(spin):
 
 def haar_states(n, count, *, rng):
     """(count, 2^n) Haar-random states of the whole chain."""
-    n, count, rng = _whole("n", n), _whole("count", count), np.random.default_rng(rng)
+    n, count, rng = _sizes(n, count), whole("count", count), np.random.default_rng(rng)
     psi = rng.normal(size=(count, 1 << n)) + 1j * rng.normal(size=(count, 1 << n))
     return psi / np.linalg.norm(psi, axis=1, keepdims=True)
 
@@ -122,17 +146,33 @@ def evolve(psi0, times, chain=None):
     where the result does not fit.
     """
     psi0, n = states(psi0)
-    chain = Chain(n) if chain is None else chain
-    if chain.n != n:
-        raise ValueError(f"the states have n={n} spins, the chain {chain.n}")
-    times = np.asarray(times, float)
-    refuse_if_too_big(3 * 16 * psi0.size * times.size, f"{times.size} times of {len(psi0)} states with n={n}")
-    if times.ndim != 1 or not np.isfinite(times).all():
-        raise ValueError(f"times must be finite numbers in one row (T,), got shape {times.shape}")
+    chain, count = chain_of(n, chain), length_hint(times, 1)
+    refuse_if_too_big(3 * 16 * psi0.size * count, f"{count} times of {len(psi0)} states with n={n}")
+    row = _reals(times)
+    if row is None or row.ndim != 1:
+        raise ValueError(f"times must be finite numbers in one row (T,), got {' '.join(repr(times).split())[:60]}")
     energies, vectors = chain.eigen()
     with one_blas_thread():
-        spectral = (psi0 @ vectors)[:, None] * np.exp(-1j * np.outer(times, energies))
+        spectral = (psi0 @ vectors)[:, None] * np.exp(-1j * np.outer(row, energies))
         return _real_product(spectral, vectors.T)
+
+
+def chain_of(n, chain=None):
+    """The chain of n spins that is meant: None is the source's.  ValueError for another n or no Chain."""
+    chain = Chain(n) if chain is None else chain
+    if not isinstance(chain, Chain):
+        raise ValueError(f"chain must be a Chain, like Chain({n}), got {chain!r:.60}")
+    if chain.n != n:
+        raise ValueError(f"the states have n={n} spins, the chain {chain.n}")
+    return chain
+
+
+def step_length(dt):
+    """A finite number > 0 as float; ValueError otherwise."""
+    value = _reals(dt)
+    if value is None or value.ndim or value <= 0:
+        raise ValueError(f"dt must be a positive number, got {dt!r}")
+    return float(value)
 
 
 def _real_product(a, b):
@@ -148,15 +188,16 @@ def _real_product(a, b):
 def constant_state(psi0, steps):
     """Nothing moves: (B, 2^n) → (B, steps + 1, 2^n), a read-only view."""
     psi0, _ = states(psi0)
-    steps = _whole("steps", steps)
+    steps = whole("steps", steps)
     return np.broadcast_to(psi0[:, None], (len(psi0), steps + 1, psi0.shape[1]))
 
 
 def tangent_line(psi0, steps, dt=DT, chain=None):
     """One straight line from t = 0, ψ0 - i t H ψ0: (B, 2^n) → (B, steps + 1, 2^n)."""
     psi0, n = states(psi0)
-    steps = _whole("steps", steps)
-    slope = -1j * _real_product(psi0, (chain or Chain(n)).hamiltonian())  # H is symmetric
+    steps, dt, chain = whole("steps", steps), step_length(dt), chain_of(n, chain)
+    refuse_if_too_big(3 * 16 * psi0.size * (steps + 1), f"{steps} steps of {len(psi0)} states with n={n}")
+    slope = -1j * _real_product(psi0, chain.hamiltonian())  # H is symmetric
     return psi0[:, None] + dt * np.arange(steps + 1)[None, :, None] * slope[:, None]
 
 
@@ -170,7 +211,7 @@ def relative_entropy(exact, predicted):
     as a probability would be.  Its mean over states is the source's MRE.
     """
     P, Q = (np.abs(psi) / np.abs(psi).sum(-1, keepdims=True) for psi in (exact, predicted))
-    return (P * np.log((P + 1e-300) / (Q + 1e-12) + 1e-300)).sum(-1)
+    return (P * np.log((P + 1e-300) / np.maximum(Q, 1e-12))).sum(-1)
 
 
 def infidelity(exact, predicted):
@@ -179,19 +220,27 @@ def infidelity(exact, predicted):
     return 1 - overlap / ((np.abs(exact) ** 2).sum(-1) * (np.abs(predicted) ** 2).sum(-1))
 
 
+def spin_count(psi):
+    """n of states (…, 2^n); ValueError for another length."""
+    size = np.shape(psi)[-1] if np.ndim(psi) else 0
+    if size < 2 or size & (size - 1):
+        raise ValueError(f"states must have shape (…, 2^n) with n ≥ 1, got {np.shape(psi)}")
+    return size.bit_length() - 1
+
+
 def magnetisation(psi):
     """⟨σz_i⟩ of each spin of the normalised state: (…, 2^n) → (…, n)."""
-    weights = np.abs(psi) ** 2
-    n = weights.shape[-1].bit_length() - 1
+    weights, n = np.abs(psi) ** 2, spin_count(psi)
     spins = spins_of(np.arange(1 << n), n).astype(float)
     return weights @ spins / weights.sum(-1, keepdims=True)
 
 
 def entanglement_entropy(psi, spins=None):
     """Von Neumann entropy (nats) of the first ``spins`` spins (default half) with the rest: (…, 2^n) → (…)."""
-    psi = np.asarray(psi)
-    n = psi.shape[-1].bit_length() - 1
+    psi, n = np.asarray(psi), spin_count(psi)
     cut = n // 2 if spins is None else spins
+    if cut not in range(n + 1):
+        raise ValueError(f"spins must be an integer from 0 to {n}, got {spins!r}")
     norms = np.linalg.norm(psi, axis=-1)[..., None, None]
     schmidt = np.linalg.svd(psi.reshape(*psi.shape[:-1], 1 << (n - cut), 1 << cut) / norms, compute_uv=False) ** 2
     return -(schmidt * np.log(schmidt + 1e-300)).sum(-1)

@@ -9,6 +9,7 @@ same again after a kill:
 Presets: ``fast`` (a minute at most: lessons, tests), ``full`` (what is shipped).
 """
 
+import json
 import os
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ import numpy as np
 from .physics import DT, evolve, haar_states, product_states
 
 PRESETS = ("fast", "full")
-_ERRORS = ("stay_error", "flip_error")
+_COEFFICIENTS = ("stay", "flip", "covariance")  # complex arrays of a Generator
 PAIRS = 32  # pairs of states a chain length, for the gates
 LONGER = 4  # times the length of a window, in the long part
 TRAJECTORIES = 40  # trajectories of 100 steps a chain length, for the generator
@@ -104,20 +105,22 @@ _FAST = {
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Trained:
-    """A trained model, the History of its fit (None for gates and generator), and what made it."""
+    """A trained model, the History of its fit (None for gates and generator), what made it, if it ended early."""
 
     model: object
     history: object
     made: dict
+    stopped: bool = False
 
     def __repr__(self):
         steps = "" if self.history is None else f", steps={self.history.done}"
-        return f"Trained({self.made['recipe']['name']!r}, seed={self.made['seed']}{steps})"
+        stopped = ", stopped" if self.stopped else ""
+        return f"Trained({self.made['recipe']['name']!r}, seed={self.made['seed']}{steps}{stopped})"
 
 
 def recipe(name, preset="full"):
     """The recipe of a name under a preset; ValueError lists the names or presets there are."""
-    if name not in RECIPES:
+    if not isinstance(name, str) or name not in RECIPES:
         raise ValueError(f"no model {name!r}; there are {', '.join(RECIPES)}")
     if preset not in PRESETS:
         raise ValueError(f"preset must be one of {', '.join(PRESETS)}, got {preset!r}")
@@ -128,8 +131,10 @@ def train(name, seed=0, *, preset="full", folder=None, progress=True, stop=None)
     """Follow the recipe of ``name`` → :class:`Trained`.
 
     name: one of ``RECIPES``, or a :class:`Recipe`.  folder: where checkpoint and result go; a run that was killed goes
-    on from there, one that is complete is read.  stop: as in ``qtwin.fit.fit``; ``history.stopped`` says so, and no
-    result is written.
+    on from there (gates take seconds and start again), one that is complete is read.  stop: as in ``qtwin.fit.fit``;
+    ``stopped`` says so, and no result is written.
+
+    Raises ValueError for a folder that holds a training by another recipe under this name.
     """
     from .. import _weights
 
@@ -142,11 +147,23 @@ def train(name, seed=0, *, preset="full", folder=None, progress=True, stop=None)
         return _read(target, chosen, made)
     if target is not None:
         target.parent.mkdir(parents=True, exist_ok=True)
+        if chosen.is_network:
+            _claim(target, made)
     make = {"Gates": _gates, "Generator": _generator}.get(chosen.kind, _network)
-    model, history = make(chosen, seed, target, progress, stop)
-    if target is not None and not (history is not None and history.stopped):
+    model, history, stopped = make(chosen, seed, target, progress, stop)
+    if target is not None and not stopped:
         _weights.write_trained(target, tensors_of(model), history, made)
-    return Trained(model, history, made)
+    return Trained(model, history, made, stopped)
+
+
+def _claim(target, made):
+    """Note beside a checkpoint what it is made by: the loop knows its plan, not the data.  Refuse that of another."""
+    from .._weights import plain
+
+    note, checkpoint = target.with_suffix(".recipe.json"), target.with_suffix(".checkpoint")
+    if checkpoint.exists() and note.exists() and json.loads(note.read_text(encoding="utf-8")) != plain(made):
+        raise ValueError(f"{checkpoint} was made with another recipe; give another folder, or move the file away")
+    note.write_text(json.dumps(made), encoding="utf-8")
 
 
 def model_from(chosen, tensors):
@@ -154,8 +171,8 @@ def model_from(chosen, tensors):
     if chosen.kind == "Generator":
         from .regression import Generator
 
-        pairs = [tensors[key].numpy() for key in ("stay", "flip")]
-        return Generator(*(re + 1j * im for re, im in pairs), *(tensors[key].numpy() for key in _ERRORS))
+        pairs = [tensors[key].numpy() for key in _COEFFICIENTS]
+        return Generator(*(re + 1j * im for re, im in pairs), chosen.sizes)
     if chosen.kind == "Gates":
         from .gates import Gates
 
@@ -172,8 +189,8 @@ def tensors_of(model):
 
     if hasattr(model, "state_dict"):
         return model.state_dict()
-    pairs = {key: np.stack([getattr(model, key).real, getattr(model, key).imag]) for key in ("stay", "flip")}
-    return {key: torch.from_numpy(a) for key, a in (pairs | {key: getattr(model, key) for key in _ERRORS}).items()}
+    arrays = {key: getattr(model, key) for key in _COEFFICIENTS}
+    return {key: torch.from_numpy(np.stack([a.real, a.imag])) for key, a in arrays.items()}
 
 
 def _read(target, chosen, made):
@@ -207,7 +224,7 @@ def _network(chosen, seed, target, progress, stop):
         callback=_say if progress else None,
         device="cpu",
     )
-    return network, history
+    return network, history, history.stopped
 
 
 def _gates(chosen, seed, target, progress, stop):
@@ -218,8 +235,14 @@ def _gates(chosen, seed, target, progress, stop):
         half = PAIRS // 2
         psi = np.concatenate([product_states(n, half, rng=rng), haar_states(n, half, rng=rng)])
         pairs.append((psi, evolve(psi, [chosen.dt])[:, 0]))
-    gates, _ = fit_gates(pairs, chosen.dt, iterations=chosen.steps, rng=seed, stop=stop)
-    return gates, None
+    told = []
+
+    def asked():
+        told.append(False if stop is None else stop.is_set() if hasattr(stop, "is_set") else bool(stop()))
+        return told[-1]
+
+    gates, _ = fit_gates(pairs, chosen.dt, iterations=chosen.steps, rng=seed, stop=asked)
+    return gates, None, any(told)
 
 
 def _generator(chosen, seed, target, progress, stop):
@@ -227,7 +250,7 @@ def _generator(chosen, seed, target, progress, stop):
 
     rng, times = np.random.default_rng(seed), chosen.dt * np.arange(101)
     data = [evolve(product_states(n, TRAJECTORIES, rng=rng), times) for n in chosen.sizes]
-    return fit_generator(data, chosen.dt), None
+    return fit_generator(data, chosen.dt), None, False
 
 
 def _say(history):

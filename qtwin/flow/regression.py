@@ -6,18 +6,24 @@ finds the local generator that all chains share,
     dψ(x)/dt = Σ_i a[env_i(x)] ψ(x) + b[env_i(x)] ψ(x with spin i flipped),
 
 with env_i one of 18 classes (left neighbour, spin, right neighbour): 36 complex numbers that hold the whole physics and
-evolve a chain of any length.
+evolve a chain of any length.  They are learned from chains of two lengths or more: one length alone leaves open what
+belongs to the ends and what to the bulk, and says nothing certain about the next length.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import scipy.linalg
+import scipy.sparse
+from scipy.sparse.linalg import expm_multiply
 
+from .._memory import refuse_if_too_big
 from ..ising import spins_of
 from ._environments import CLASSES, environments, flips
-from .physics import MAX_SPINS, states
+from .physics import MAX_SPINS, spin_count, states, step_length, whole
 
+DENSE = 9  # longer chains are evolved by products with the sparse generator, not by U
 STENCILS = {3: ((1, 0.5),), 5: ((1, 2 / 3), (2, -1 / 12))}  # difference quotients, antisymmetric: (offset, weight)
 
 
@@ -25,11 +31,14 @@ def fit_step(psi, following):
     """U with ψ_{t+1} = U ψ_t from pairs: two arrays (pairs, 2^n) → (2^n, 2^n).
 
     Raises ValueError where the pairs do not span the space: neighbouring states of few trajectories are nearly
-    parallel, and what they do not show is left to chance.
+    parallel, and what they do not show is left to chance.  (Noise spans everything and hides that.)
     """
     psi, following = np.asarray(psi), np.asarray(following)
     if psi.ndim != 2 or psi.shape != following.shape:
         raise ValueError(f"pairs must be two arrays (pairs, 2^n) of one shape, got {psi.shape} and {following.shape}")
+    spin_count(psi)
+    if not (np.isfinite(psi).all() and np.isfinite(following).all()):
+        raise ValueError("pairs must be finite, got NaN or infinity")
     change, _, rank, _ = np.linalg.lstsq(psi, following - psi, rcond=None)
     if rank < psi.shape[1]:
         raise ValueError(
@@ -40,49 +49,108 @@ def fit_step(psi, following):
 
 @dataclass(frozen=True, eq=False)
 class Generator:
-    """The 36 coefficients: ``stay`` a (18,) and ``flip`` b (18,), complex, and their standard errors (18,) each."""
+    """The 36 coefficients: ``stay`` a (18,) and ``flip`` b (18,), complex, of chains of the lengths ``sizes``.
+
+    covariance: (36, 36) complex, of a then b: for real c, c·(a, b) has a real part of variance c·covariance·c, and an
+    imaginary part of the same.
+    """
 
     stay: np.ndarray
     flip: np.ndarray
-    stay_error: np.ndarray
-    flip_error: np.ndarray
+    covariance: np.ndarray
+    sizes: tuple
+
+    @property
+    def stay_error(self):
+        """Standard errors (18,) of the parts of a, given that what the data leave open is zero."""
+        return np.sqrt(np.diag(self.covariance).real[:CLASSES])
+
+    @property
+    def flip_error(self):
+        """Standard errors (18,) of the parts of b; 0 for environments that never occurred."""
+        return np.sqrt(np.diag(self.covariance).real[CLASSES:])
+
+    def sparse(self, n):
+        """The generator of a chain of n spins, dψ/dt = K ψ: sparse (2^n, 2^n), complex.
+
+        Raises ValueError where chains of ``sizes`` leave it open, MemoryError where it does not fit.
+        """
+        n = whole("n", n)
+        refuse_if_too_big(60 * (n + 1) << min(n, 99), f"the generator of a chain with n={n}")
+        if not determined(self.sizes, n):
+            seen = ", ".join(map(str, self.sizes))
+            raise ValueError(f"chains of n={seen} leave the generator of n={n} open; learn it from n=2 and n=3")
+        classes, x = environments(n), np.arange(1 << n)
+        values = np.concatenate([self.stay[classes].sum(1, keepdims=True), self.flip[classes]], 1)
+        columns = np.concatenate([x[:, None], flips(n)], 1)
+        starts = np.arange(0, columns.size + 1, n + 1)
+        return scipy.sparse.csr_array((values.ravel(), columns.ravel(), starts), shape=(1 << n, 1 << n))
 
     def matrix(self, n):
-        """The generator of a chain of n spins, dψ/dt = K ψ: (2^n, 2^n)."""
-        if not 1 <= n <= MAX_SPINS:
-            raise ValueError(f"n must be from 1 to {MAX_SPINS} for a dense generator, got {n}")
-        classes, x = environments(n), np.arange(1 << n)
-        K = np.zeros((1 << n, 1 << n), complex)
-        K[x, x] = self.stay[classes].sum(1)
-        for i in range(n):
-            K[x, flips(n)[:, i]] += self.flip[classes[:, i]]
-        return K
+        """The same as a dense matrix, to n = 12."""
+        if whole("n", n) > MAX_SPINS:
+            raise ValueError(f"n must be from 1 to {MAX_SPINS} for a dense generator, got {n}; take sparse(n)")
+        return self.sparse(n).toarray()
 
     def step(self, n, dt):
         """U = exp(K dt): (2^n, 2^n)."""
-        return scipy.linalg.expm(dt * self.matrix(n))
+        return scipy.linalg.expm(step_length(dt) * self.matrix(n))
 
     def rollout(self, psi0, steps, dt):
-        """(B, 2^n) → (B, steps + 1, 2^n)."""
+        """(B, 2^n) → (B, steps + 1, 2^n), any n that fits in memory."""
         psi, n = states(psi0)
-        U, out = self.step(n, dt).T, np.empty((len(psi), steps + 1, psi.shape[1]), complex)
+        steps, dt = whole("steps", steps), step_length(dt)
+        refuse_if_too_big(16 * psi.size * (steps + 1), f"{steps} steps of {len(psi)} states with n={n}")
+        onward = self._onward(n, dt)
+        out = np.empty((len(psi), steps + 1, psi.shape[1]), complex)
         out[:, 0] = psi
         for k in range(steps):
-            out[:, k + 1] = out[:, k] @ U
+            out[:, k + 1] = onward(out[:, k])
         return out
 
+    def _onward(self, n, dt):
+        """The function that takes states (B, 2^n) one step on."""
+        if n <= DENSE:
+            U = self.step(n, dt).T
+            return lambda psi: psi @ U
+        K = dt * self.sparse(n)
+        trace = K.trace()
+        return lambda psi: expm_multiply(K, psi.T, traceA=trace).T
+
     def couplings(self, n=4):
-        """(J, h, g) and their standard errors (3,), read out of K = -iH of a chain of n spins by least squares."""
-        spins = spins_of(np.arange(1 << n), n).astype(float)
-        classes, ends = environments(n), 1j
+        """(J, h, g) and their standard errors (3,), read out of K = -iH of a chain of n ≥ 2 spins by least squares."""
+        if whole("n", n) < 2:
+            raise ValueError(f"couplings are read out of a chain of n ≥ 2 spins, got n={n}")
+        diagonal = self.sparse(n).diagonal()
+        spins, classes = spins_of(np.arange(1 << n), n).astype(float), environments(n)
         patterns = np.stack([(spins[:, 1:] * spins[:, :-1]).sum(1), spins.sum(1), np.ones(len(spins))], 1)
         solve = np.linalg.pinv(patterns)[:2]
-        counts = np.stack([(classes == c).sum(1) for c in range(CLASSES)], 1)  # diagonal of K = counts @ stay
-        J, h = -(solve @ (counts @ (ends * self.stay))).real
-        diagonal_error = np.sqrt((np.abs(solve @ counts) ** 2) @ self.stay_error**2)
         seen = np.bincount(classes.ravel(), minlength=CLASSES) / classes.size
-        g = -(seen @ (ends * self.flip)).real
-        return np.array([J, h, g]), np.array([*diagonal_error, np.sqrt(seen**2 @ self.flip_error**2)])
+        combinations = np.zeros((3, 2 * CLASSES))  # J, h, g as combinations of the 36 imaginary parts
+        combinations[:2, :CLASSES] = solve @ _counts(n)
+        combinations[2, CLASSES:] = seen
+        values = np.array([*(solve @ diagonal.imag), seen @ self.flip.imag])
+        variances = np.einsum("ik,kl,il->i", combinations, self.covariance.real, combinations)
+        return values, np.sqrt(variances.clip(0))
+
+
+def _counts(n):
+    """How often each class occurs in each basis state: (2^n, 18).  The diagonal of the generator is this times a."""
+    return np.stack([(environments(n) == c).sum(1) for c in range(CLASSES)], 1)
+
+
+@lru_cache(maxsize=64)
+def determined(sizes, n):
+    """True if trajectories of chains of ``sizes`` fix the generator of a chain of n spins.
+
+    Each flip shows its own coefficient; of the 18 others only their sums over a chain show.  From five spins on a
+    longer chain brings no new sums.
+    """
+    known = np.concatenate([_counts(min(size, 6)) for size in sizes])
+    wanted = _counts(min(n, 6))
+    if ((known.sum(0) == 0) & (wanted.sum(0) > 0)).any():
+        return False
+    return np.linalg.matrix_rank(np.concatenate([known, wanted])) == np.linalg.matrix_rank(known)
 
 
 def fit_generator(trajectories, dt, *, points=5, stride=5):
@@ -92,23 +160,28 @@ def fit_generator(trajectories, dt, *, points=5, stride=5):
     3 for the central difference (its error dt²/6·H³ shows as a bias near 1e-5 in the couplings), 5 for a better one.
     stride: every so many states are used.  Cost: one least squares with 36 unknowns.
 
-    Raises ValueError for NaN, too few states in a row, or an unknown stencil.
+    The standard errors hold for independent noise on every state, with a stride of at least ``points``, as long as the
+    noise is small beside the states (it also blurs what the slopes are compared with).
+
+    Raises ValueError for NaN, too few states in a row or too few trajectories, or an unknown stencil.
     """
-    if points not in STENCILS:
+    if points not in STENCILS or isinstance(points, float):
         raise ValueError(f"points must be 3 or 5, got {points!r}")
-    if len(trajectories) == 0:
-        raise ValueError("fit_generator needs a list of at least one trajectory, got an empty one")
+    if not isinstance(trajectories, (list, tuple)) or len(trajectories) == 0:
+        raise ValueError("fit_generator needs a list of at least one trajectory (B, T, 2^n), got another thing or none")
+    dt, stride = step_length(dt), whole("stride", stride)
     stencil, reach = STENCILS[points], points // 2
-    rows = []
+    rows, sizes = [], set()
     for psi in trajectories:
         psi = np.asarray(psi)
-        if psi.ndim != 3 or psi.shape[1] < points or not np.isfinite(psi).all():
-            raise ValueError(f"a trajectory must be finite (B, T ≥ {points}, 2^n), got shape {psi.shape}")
+        if psi.ndim != 3 or psi.shape[1] < points or not len(psi) or not np.isfinite(psi).all():
+            raise ValueError(f"a trajectory must be finite (B ≥ 1, T ≥ {points}, 2^n), got shape {psi.shape}")
+        sizes.add(spin_count(psi))
         middle = np.arange(reach, psi.shape[1] - reach, stride)
         slope = sum(w * (psi[:, middle + k] - psi[:, middle - k]) for k, w in stencil) / dt
         rows.append((_features(psi[:, middle]), slope.ravel()))
-    A, b = np.concatenate([row[0] for row in rows]), np.concatenate([row[1] for row in rows])
-    return _solve(A, b)
+    sizes = tuple(sorted(sizes))
+    return Generator(*_solve(rows, _unknowns(sizes)), sizes)
 
 
 def _features(psi):
@@ -123,15 +196,29 @@ def _features(psi):
     return out.reshape(-1, 2 * CLASSES)
 
 
-def _solve(A, b):
-    """Least squares of minimal norm (classes never seen, or seen only together, are undetermined: the least)."""
-    gram = A.conj().T @ A
-    values, vectors = np.linalg.eigh(gram)
+def _unknowns(sizes):
+    """How many numbers trajectories of chains of ``sizes`` can show."""
+    counts = np.concatenate([_counts(min(n, 6)) for n in sizes])
+    return np.linalg.matrix_rank(counts) + np.count_nonzero(counts.sum(0))
+
+
+def _solve(rows, unknowns):
+    """Least squares of minimal norm (of classes never seen, or seen only together, the least) → a, b, covariance.
+
+    rows: (features, slopes) of each trajectory.  Every trajectory has a noise of its own in the covariance (White,
+    Econometrica 48, 817 (1980)): a typical amplitude falls with n, and noise often does too.
+    """
+    grams = [A.conj().T @ A for A, _ in rows]
+    values, vectors = np.linalg.eigh(sum(grams))
     kept = values > 1e-10 * values[-1]
+    if kept.sum() < unknowns:
+        raise ValueError(
+            f"the trajectories show {kept.sum()} of {unknowns} numbers; take more different initial states"
+        )
     inverse = (vectors[:, kept] / values[kept]) @ vectors[:, kept].conj().T
-    w = inverse @ (A.conj().T @ b)
-    w += inverse @ (A.conj().T @ (b - A @ w))  # one refinement: the normal equations square the condition number
-    freedom = max(1, len(b) - int(kept.sum()))
-    variance = np.linalg.norm(b - A @ w) ** 2 / freedom / 2  # of the real part, and of the imaginary one
-    error = np.sqrt(variance * np.diag(inverse).real.clip(0))
-    return Generator(w[:CLASSES], w[CLASSES:], error[:CLASSES], error[CLASSES:])
+    w = inverse @ sum(A.conj().T @ b for A, b in rows)
+    w += inverse @ sum(A.conj().T @ (b - A @ w) for A, b in rows)  # once refined: squaring costs digits
+    freedom = 1 - kept.sum() / sum(len(b) for _, b in rows)
+    spread = [np.linalg.norm(b - A @ w) ** 2 / len(b) / max(freedom, 1e-3) / 2 for A, b in rows]
+    middle = sum(v * gram for v, gram in zip(spread, grams, strict=True))
+    return w[:CLASSES], w[CLASSES:], inverse @ middle @ inverse

@@ -11,8 +11,9 @@ A layer is one sweep over even or odd bonds; the last sweep of a step joins the 
 import numpy as np
 import scipy.linalg
 
+from .._memory import refuse_if_too_big
 from ..ising import spins_of
-from .physics import Chain, states
+from .physics import chain_of, states, step_length, whole
 
 LAYERS = {2: 2, 4: 10}  # by order
 _P = 1 / (4 - 4 ** (1 / 3))
@@ -21,18 +22,24 @@ _STAGES = {2: (1.0,), 4: (_P, _P, 1 - 4 * _P, _P, _P)}
 
 def layers_per_time(order, dt):
     """Sweeps over even or odd bonds in a unit of time."""
-    return LAYERS[order] / dt
+    return LAYERS[_checked(order)] / step_length(dt)
+
+
+def _checked(order):
+    if order not in (2, 4):
+        raise ValueError(f"order must be 2 (Strang) or 4 (Suzuki), got {order!r}")
+    return order
 
 
 def split_rollout(psi0, steps, dt, *, order=2, every=1, chain=None):
     """(B, 2^n) → (B, steps // every + 1, 2^n) complex128: every so many steps are kept, unitary to rounding.
 
-    Raises ValueError for bad states or an order other than 2 and 4.
+    Raises ValueError for bad states, steps or chains and an order other than 2 and 4.
     """
-    if order not in _STAGES:
-        raise ValueError(f"order must be 2 (Strang) or 4 (Suzuki), got {order!r}")
     psi, n = states(psi0)
-    chain = Chain(n) if chain is None else chain
+    chain, dt, order = chain_of(n, chain), step_length(dt), _checked(order)
+    steps, every = whole("steps", steps), whole("every", every)
+    refuse_if_too_big(2 * 16 * psi.size * (steps // every + 2), f"{steps} steps of {len(psi)} states with n={n}")
     known = {p: (_even(chain, p * dt / 2), _odd(chain, p * dt)) for p in set(_STAGES[order])}
     out = [psi]
     for k in range(1, steps + 1):
@@ -66,5 +73,7 @@ def _odd(chain, tau):
 
 def _sweep(psi, gates):
     for first, gate in gates:
-        psi = (gate @ psi.reshape(len(psi), -1, len(gate), 1 << first)).reshape(psi.shape)
+        psi = (gate @ psi.reshape(len(psi), psi.shape[1] // len(gate) >> first, len(gate), 1 << first)).reshape(
+            psi.shape
+        )
     return psi

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from .. import _weights
-from .physics import relative_entropy, states
-from .recipes import RECIPES, Recipe, model_from
+from .physics import relative_entropy, states, whole
+from .recipes import Recipe, model_from, recipe
 
 FOLDER = Path(__file__).with_name("weights")
 REMEDY = "install qtwin again, or make it with python -m qtwin.flow train and pack"
@@ -31,8 +31,7 @@ def load(name, *, folder=None):
     folder: another place of weights than the package's own.  Raises ValueError for an unknown name (and lists those
     there are) and for altered weights, FileNotFoundError for missing ones.
     """
-    if name not in RECIPES:
-        raise ValueError(f"no model {name!r}; there are {', '.join(RECIPES)}")
+    recipe(name)
     arrays, header = _weights.read(name, FOLDER if folder is None else folder, key=_KEY, remedy=REMEDY)
     return FlowModel(arrays, header)
 
@@ -69,14 +68,13 @@ class FlowModel:
         """
         psi0, n = states(psi0)
         if n < 2 or (self.largest and n > self.largest):
-            limit = f"from 2 to {self.largest}" if self.largest else "2 or more"
+            limit = f"2 to {self.largest}" if self.largest else "2 or more"
             raise ValueError(f"{self.name} takes chains of {limit} spins, got n={n}")
-        if not isinstance(steps, (int, np.integer)) or isinstance(steps, bool) or steps < 1:
-            raise ValueError(f"steps must be an integer ≥ 1, got {steps!r}")
+        steps = whole("steps", steps)
         seed = self.seeds[0] if seed is None else seed
-        if seed not in self.models:
+        if isinstance(seed, bool) or seed not in self.seeds:
             raise ValueError(f"seed must be one of {', '.join(map(str, self.seeds))}, got {seed!r}")
-        return _roll(self.models[seed], psi0, int(steps), self.dt)
+        return _roll(self.models[seed], psi0, steps, self.dt)
 
     def __repr__(self):
         low, high = self.sizes[0], self.sizes[-1]
@@ -96,8 +94,9 @@ def pack(name, folder, *, out=None, count=100):
 
     count: random states of the scores.  Raises ValueError where nothing is finished or seeds follow different recipes.
     """
+    recipe(name)
     paths = sorted(Path(folder).glob(f"{name}-seed*.safetensors"), key=lambda path: int(path.stem.split("seed")[-1]))
-    if name not in RECIPES or not paths:
+    if not paths:
         raise ValueError(f"{folder} holds no finished training of {name}; python -m qtwin.flow train {name} makes one")
     found, headers = zip(*map(_weights.read_trained, paths), strict=True)
     made = [header["made"] for header in headers]
