@@ -207,56 +207,68 @@ def _ablated(name, seed, *, steps):
 
 # --- fine-tuning --------------------------------------------------------------------------------------------------
 
-PAD_BASE = recipes.Recipe("pad-512", "PadSRU", {"width": 512}, steps=160, lr=1e-3, windows=24, shrink=False)
+PAD_BASE = recipes.Recipe("pad-512", "PadSRU", {"width": 512}, steps=320, lr=1e-3, windows=24, shrink=False)
 TUNING = {"SpinSRU": (120, 8, 1e-3, 3e-3, 8), "PadSRU 512": (210, 15, 1e-3, 1e-3, 48)}  # updates, mark, rates, windows
+TUNING_SEEDS = (0, 1, 2)  # of the base, of a new network, and of the data; the validation is the same for all
 
 
 def finetune(folder=None):
     """Validation loss on 8 spins against updates, fine-tuned from n ≤ 7 and from scratch.
 
-    Rows (network, start, updates, validation, mre): relative loss of teacher forcing, 'nothing moves' is about 1; mre:
-    MRE@100 at n = 8, at the first and the last mark only.
+    Rows (network, start, updates, validation, mre, validation_seeds, mre_seeds): relative loss of teacher forcing,
+    'nothing moves' is 2.2; mre: MRE@100 at n = 8, at the first and the last mark only.  validation and mre are medians
+    of the seeds, *_seeds (K, 3) hold each.
     """
     rows = []
     for name, make, base in (
-        ("SpinSRU", lambda: SpinSRU(24), flow.load("spin-sru").models[0].state_dict()),
-        ("PadSRU 512", lambda: PadSRU(512), recipes.train(PAD_BASE, 0, folder=folder).model.state_dict()),
+        ("SpinSRU", lambda: SpinSRU(24), lambda seed: flow.load("spin-sru").models[seed]),
+        ("PadSRU 512", lambda: PadSRU(512), lambda seed: recipes.train(PAD_BASE, seed, folder=folder).model),
     ):
         for start in ("fine-tuned", "from scratch"):
-            rows += [
-                [name, start, *row] for row in _tuning(name, make, base if start == "fine-tuned" else None, folder)
-            ]
-    return columns(rows, "network start updates validation mre".split())
+            runs = []
+            for seed in TUNING_SEEDS:
+                state = base(seed).state_dict() if start == "fine-tuned" else None
+                runs.append(_tuning(name, make, state, seed, folder))
+            rows += [[name, start, *row] for row in _over_seeds(np.array(runs))]
+    return columns(rows, "network start updates validation mre validation_seeds mre_seeds".split())
 
 
-def _tuning(name, make, state, folder):
+def _over_seeds(runs):
+    """(seeds, K, 3) → rows (updates, median validation, median mre, all validations, all mre)."""
+    middle = np.median(runs, 0)
+    for k in range(runs.shape[1]):
+        yield [int(runs[0, k, 0]), middle[k, 1], middle[k, 2], runs[:, k, 1].tolist(), runs[:, k, 2].tolist()]
+
+
+def _tuning(name, make, state, seed, folder):
     """Rows (updates, validation, mre) of one training on 8 spins."""
     updates, every, tuned, fresh, count = TUNING[name]
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(3)
+        torch.manual_seed(3 + seed)
         network = make()
     if state is not None:
         network.load_state_dict(state)
     with torch.no_grad():
         first = [0, training.validation((8,), rng=99)(network), _network_error(network, 8, 50)]
-    key = f"finetune-{name.split()[0]}-{'scratch' if state is None else 'tuned'}"
+    key = f"finetune-{name.split()[0]}-{'scratch' if state is None else 'tuned'}-{seed}"
     path = None if folder is None else Path(folder) / f"{key}.checkpoint"
     length = 8 if "Pad" in name else 16
     settings = {"lr": fresh if state is None else tuned, "windows": count, "length": length, "every": every}
-    network, history = training.fine_tune(network, 8, updates, **settings, checkpoint=path, device="cpu")
+    network, history = training.fine_tune(network, 8, updates, **settings, seed=seed, checkpoint=path, device="cpu")
     rows = [[int(k), value, np.nan] for k, value in zip(history.steps, history.validations, strict=True)]
     rows[-1][-1] = _network_error(network, 8, 50)
     return [first, *rows]
 
 
 def show_finetune(arrays):
-    """Print validation losses at a few marks, and the MRE before and after."""
+    """Print validation losses at a few marks, the MRE before and after, and the range of the last over the seeds."""
     groups = list(dict.fromkeys(zip(arrays["network"], arrays["start"], strict=True)))
     for network, start in groups:
         rows = [
-            [arrays[key][k] for key in ("updates", "validation", "mre")]
+            [arrays[key][k] for key in ("updates", "validation", "mre", "validation_seeds")]
             for k in range(len(arrays["updates"]))
             if (arrays["network"][k], arrays["start"][k]) == (network, start)
         ]
         marks = ", ".join(f"{row[0]}: {row[1]:.2g}" for row in rows[:6] + rows[6 :: max(1, len(rows) // 5)])
         print(f"{network:12}{start:14} MRE@100 {rows[0][2]:.1e} → {rows[-1][2]:.1e}; validation at updates {marks}")
+        print(f"{'':26} last, each seed: " + "  ".join(f"{value:.3g}" for value in rows[-1][3]))

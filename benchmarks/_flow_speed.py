@@ -72,7 +72,7 @@ def _best(work, limit=1.0):
 
 
 def _methods(n, psi0):
-    """(name, function to time, factor) of each method that n and the batch allow."""
+    """(name, function to time, factor) of each method that n and the batch allow; what is found is returned."""
     chain, batch = Chain(n), len(psi0)
     few = psi0[: min(batch, 2)]
     scale = batch / len(few)
@@ -108,14 +108,12 @@ def _qutip(chain, psi0):
 
 
 def _each(H, psi0):
-    def work():
-        for psi in psi0:
-            energies, vectors = np.linalg.eigh(H)
-            spectral = vectors.T @ psi
-            for t in TIMES:
-                vectors @ (np.exp(-1j * energies * t) * spectral)
+    def one(psi):
+        energies, vectors = np.linalg.eigh(H)
+        spectral = vectors.T @ psi
+        return [vectors @ (np.exp(-1j * energies * t) * spectral) for t in TIMES]
 
-    return work
+    return lambda: [one(psi) for psi in psi0]
 
 
 def _batched(chain, psi0):
@@ -139,6 +137,7 @@ def _iterated(chain, psi0):
         out[0] = psi0
         for k in range(STEPS):
             np.matmul(out[k], U, out=out[k + 1])
+        return out
 
     return work
 
@@ -154,7 +153,7 @@ def _gates(psi0):
             out = [psi0]
             for _ in range(STEPS):
                 out.append(model(out[-1], gates))
-            torch.stack(out, 1)
+            return torch.stack(out, 1)
 
     return work
 
@@ -164,13 +163,15 @@ def _network(network, n, psi0):
     prepared, part, whole = network.prepare(n), network.at_once(n), to_real(psi0[:, None])
 
     def work():
+        found = []
         with torch.no_grad():
             for psi in whole.split(part):
                 out, memory = [psi], None
                 for _ in range(STEPS):
                     psi, memory = network(psi, memory, prepared)
                     out.append(psi)
-                torch.cat(out, 1)
+                found.append(torch.cat(out, 1))
+        return found
 
     return work
 

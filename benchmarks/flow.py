@@ -115,7 +115,7 @@ PARTS = {
     "random": (_flow_parts.random_fields, None, {"n": 7, "steps": 100}),
     "live": (_flow_parts.live, None, {"preset": "fast", "model": "spin-sru"}),
     "ablation": (_flow_parts.ablation, None, {"seconds": _flow_parts.BUDGET, "trained": [2, 3, 4, 5]}),
-    "finetune": (_flow_parts.finetune, _flow_parts.show_finetune, {"n": 8}),
+    "finetune": (_flow_parts.finetune, _flow_parts.show_finetune, {"n": 8, "seeds": _flow_parts.TUNING_SEEDS}),
     "observation": (_flow_observation.measure, _flow_observation.show, _flow_observation.RECIPE),
     "speed": (_flow_speed.speed, _flow_speed.show, {"steps": 100, "threads": 1}),
 }

@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+import torch
 
-from benchmarks import _flow_observation, _flow_parts, flow
+from benchmarks import _flow_observation, _flow_parts, _flow_speed, flow
 from qtwin import shipped
 from qtwin.flow import physics
+from qtwin.flow.networks import to_complex
 
 
 def stored(part):
@@ -43,6 +45,48 @@ def test_the_table_goes_on_where_it_stopped(tmp_path, monkeypatch):
     monkeypatch.setattr(flow, "errors", None)
     assert flow.table(tmp_path) == first
     assert {n for n, name in zip(first["n"], first["model"], strict=True) if name == "pad-sru"} == {2}
+
+
+def test_what_is_timed_is_the_evolution():
+    n, psi0 = 3, physics.haar_states(3, 2, rng=1)
+    exact = physics.evolve(psi0, _flow_speed.TIMES)
+    seen = []
+    for name, work, scale in _flow_speed._methods(n, psi0):
+        found = work()
+        seen.append(name)
+        assert scale == 1
+        if name == "eigenvectors":
+            continue
+        if name == "QuTiP, loop":
+            found = [[state.full()[:, 0] for state in states] for states in found]
+        if name in ("spin-sru", "spin-sru-linear", "pad-sru"):
+            found = to_complex(torch.cat(found))
+        if name == "U, iterated":
+            found = found.swapaxes(0, 1)
+        assert np.abs(np.asarray(found) - exact).max() < (5e-3 if name.endswith(("sru", "linear")) else 1e-4), name
+    assert set(_flow_speed.METHODS) - set(seen) == {"source, exact", "source, network"}
+
+
+def test_splittings_and_gates_are_scored_at_the_same_time(monkeypatch):
+    psi0 = physics.product_states(3, 2, rng=0)
+    mre, infidelity, norm = _flow_parts.scored(psi0, [1.0, 2.0], lambda psi: physics.evolve(psi, [0.0, 2.0]))
+    assert abs(mre) < 1e-12 and abs(infidelity) < 1e-12 and abs(norm) < 1e-12
+    rolled = []
+    monkeypatch.setattr(_flow_parts, "scored", lambda psi0, t, roll, *_: rolled.append((t, roll)) or (0.0, 0.0, 0.0))
+    table = _flow_parts.integrator()
+    for (times, roll), dt in zip(rolled, table["dt"], strict=True):
+        assert roll.keywords["steps"] * dt == pytest.approx(times[-1])
+        assert roll.keywords.get("dt", dt) == dt
+    equal = {name for name, layers in zip(table["method"], table["layers"], strict=True) if layers == 20}
+    assert equal == {"learned gates", "Strang", "Suzuki 4th order"}
+
+
+def test_medians_over_seeds():
+    runs = np.array([[[0, 1.0, 9.0], [5, 2.0, 3.0]], [[0, 3.0, 1.0], [5, 8.0, 2.0]], [[0, 2.0, 5.0], [5, 4.0, 7.0]]])
+    assert list(_flow_parts._over_seeds(runs)) == [
+        [0, 2.0, 5.0, [1.0, 3.0, 2.0], [9.0, 1.0, 5.0]],
+        [5, 4.0, 3.0, [2.0, 8.0, 4.0], [3.0, 2.0, 7.0]],
+    ]
 
 
 def test_stored_table():

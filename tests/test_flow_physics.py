@@ -51,7 +51,7 @@ def test_the_other_sign_of_h_conjugates():
 
 
 def test_product_states_are_products_with_the_spins_in_order():
-    spin = np.array([[[1, 0], [0, 1], [1, 0]]])  # up, down, up: bit 1 set
+    spin = np.array([[[1, 0], [0, 1], [1, 0], [1, 0]]])  # up, down, up, up: bit 1 set
     assert np.flatnonzero(physics.bloch_product(spin)[0]).tolist() == [2]
     psi = physics.product_states(5, 3, rng=4)
     assert np.abs(physics.entanglement_entropy(psi)).max() < 1e-12
