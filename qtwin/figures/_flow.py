@@ -72,7 +72,7 @@ def _shade(figure, seen):
     edge = max(np.max(trace.x) for trace in figure.data) + 0.4
     ground = dict(fillcolor=rgba(INK, 0.06), line_width=0)  # the static twin draws it above the curves
     figure.add_shape(type="rect", x0=seen + 0.5, x1=edge, y0=0, y1=1, yref="paper", layer="below", **ground)
-    where = dict(x=seen + 0.6, y=0.98, yref="paper", xanchor="left", yanchor="top")
+    where = dict(x=seen + 0.6, y=0.03, yref="paper", xanchor="left", yanchor="bottom")
     figure.add_annotation(text="never in the training", showarrow=False, font=dict(size=13, color=MUTED), **where)
     whole = np.unique(np.concatenate([np.asarray(trace.x) for trace in figure.data]))
     figure.update_xaxes(tickvals=whole.tolist(), range=[whole[0] - 0.3, edge])
