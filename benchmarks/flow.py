@@ -17,7 +17,7 @@ finetune     8 spins: fine-tuned against from scratch
 observation  partial observation: error against horizon
 speed        seconds for 100 steps, one thread
 
-MRE is the source's mean relative entropy, blind to phases: infidelity stands beside it.  |MRE| below 1e-9 is zero.
+MRE is the source's mean relative entropy, blind to phases: infidelity stands beside it.  Below 1e-15 it is rounding.
 All times are processor seconds.
 """
 

@@ -87,16 +87,22 @@ def read(stem, folder, *, key, remedy):
     if not path.is_file():
         raise FileNotFoundError(f"the weights {path} are missing; {remedy}")
     content = path.read_bytes()
-    if hashlib.sha256(content).hexdigest() != _manifest(folder).get(path.name, {}).get("sha256"):
+    if hashlib.sha256(content).hexdigest() != _manifest(folder, remedy).get(path.name, {}).get("sha256"):
         raise ValueError(f"the weights {path} are not those that {MANIFEST} lists (wrong sha256); {remedy}")
     length = int.from_bytes(content[:8], "little")
     header = json.loads(json.loads(content[8 : 8 + length])["__metadata__"][key])
     return load(content), header
 
 
-def _manifest(folder):
+def _manifest(folder, remedy="move it away"):
     path = folder / MANIFEST
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    try:
+        listed = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        if all(isinstance(entry, dict) for entry in listed.values()):
+            return listed
+    except (ValueError, AttributeError):
+        pass
+    raise ValueError(f"{path} is no readable list of weights; {remedy}")
 
 
 def _replace(path, content):

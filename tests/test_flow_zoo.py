@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from qtwin import flow
+from qtwin import fit, flow
 from qtwin.flow import physics, recipes, zoo
 from qtwin.flow.__main__ import main
 from qtwin.flow.networks import rollout
@@ -167,6 +167,14 @@ def test_altered_and_missing_weights_are_refused(tmp_path):
     path.write_bytes(content)
     with pytest.raises(ValueError, match="wrong sha256.*install qtwin again"):
         flow.load("generator", folder=tmp_path)
+    for manifest in (b'{"generator.safetensors": {"sha', b"[1, 2]", b'{"generator.safetensors": 3}', b"\xff\xfe"):
+        (tmp_path / "weights.json").write_bytes(manifest)
+        with pytest.raises(ValueError, match="weights.json is no readable list of weights; install") as caught:
+            flow.load("generator", folder=tmp_path)
+        assert "\n" not in str(caught.value)
+    (tmp_path / "weights.json").unlink()
+    with pytest.raises(ValueError, match="wrong sha256"):
+        flow.load("generator", folder=tmp_path)
     path.write_bytes(content[: len(content) // 2])
     with pytest.raises(ValueError, match="wrong sha256.*install qtwin again"):
         flow.load("generator", folder=tmp_path)
@@ -190,6 +198,23 @@ def test_a_training_stopped_and_resumed_ends_the_same(tmp_path):
         assert torch.equal(a, b) and torch.equal(a, c)
     with pytest.raises(ValueError, match="another recipe"):
         recipes.train(replace(TINY, lr=1.0), 1, folder=tmp_path, progress=False)
+
+
+def test_a_recipe_hands_on_its_seed_and_longer_windows_at_the_end(monkeypatch):
+    seen = []
+
+    def spy(network, draw, loss, plan, **options):
+        seen.append((network, draw, options["seed"]))
+        return fit.History([], [], [], [], 0, True)
+
+    monkeypatch.setattr(fit, "fit", spy)
+    for seed in (0, 1):
+        recipes.train(TINY, seed, progress=False)
+    (one, draw, _), (other, _, _) = seen
+    assert [seed for *_, seed in seen] == [0, 1]
+    assert not torch.equal(one.outward.weight, other.outward.weight)  # the start depends on the seed
+    shapes = [[tuple(x.shape[:2]) for x in draw(step, np.random.default_rng(0))] for step in (0, 2, 3, 5)]
+    assert shapes == [[(4, 17), (4, 17)]] * 2 + [[(1, 65), (1, 65)]] * 2  # the last half: four times as long
 
 
 def test_a_checkpoint_of_another_recipe_is_refused(tmp_path):
@@ -263,6 +288,10 @@ def test_recipes_are_asked_for_by_name():
         recipes.recipe("spin-sru", "paper")
     with pytest.raises(ValueError, match="seed must be an integer"):
         recipes.train("generator", -1)
+    with pytest.raises(ValueError, match="kind must be one of SpinSRU, PadSRU, Gates, Generator, got 'LSTM'"):
+        replace(TINY, kind="LSTM")
+    with pytest.raises(ValueError, match="at least one chain length"):
+        replace(TINY, sizes=())
     stop = threading.Event()
     stop.set()
     assert recipes.train(TINY, 0, progress=False, stop=stop).history.done == 0

@@ -19,6 +19,7 @@ import numpy as np
 from .physics import DT, evolve, haar_states, product_states
 
 PRESETS = ("fast", "full")
+KINDS = ("SpinSRU", "PadSRU", "Gates", "Generator")
 _COEFFICIENTS = ("stay", "flip", "covariance")  # complex arrays of a Generator
 PAIRS = 32  # pairs of states a chain length, for the gates
 LONGER = 4  # times the length of a window, in the long part
@@ -45,6 +46,12 @@ class Recipe:
     windows: int = 32
     shrink: bool = True
     long: float = 0.0
+
+    def __post_init__(self):
+        if self.kind not in KINDS:
+            raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {self.kind!r}")
+        if not self.sizes:
+            raise ValueError("sizes must hold at least one chain length, got none")
 
     @property
     def plan(self):
