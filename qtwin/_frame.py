@@ -7,9 +7,12 @@ basis (SVD), so random signs of an eigensolver change nothing, and a crossing th
 diabatically. Cost: one dense eigenproblem of size 2^n a point, about a thousand points.
 """
 
+from numbers import Integral
+
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from ._inputs import checked_problem
 from ._jit import kernel
 from ._memory import refuse_if_too_big
 from ._threads import one_blas_thread
@@ -28,10 +31,14 @@ class Frame:
 
     K = 2^n; state m of one point continues state m of the point before, so rows need not be in order of energy.
     Energies without the problem's mean, in rad/ns for functions in GHz, else in their own unit.
-    Raises ValueError for more than 8 spins, MemoryError naming what is needed.
+    Raises ValueError for more than 8 spins or fewer than 2 cells, TypeError for what is no model or functions,
+    MemoryError naming what is needed.
     """
 
     def __init__(self, model, functions, *, cells=FIRST_CELLS):
+        checked_problem(model, functions)
+        if isinstance(cells, bool) or not isinstance(cells, Integral) or cells < 2:
+            raise ValueError(f"cells must be a whole number ≥ 2, got {cells!r}")
         if model.n > MAX_SPINS:
             raise ValueError(f"n={model.n}: the closed-system frame takes at most {MAX_SPINS} spins; see qtwin.bath")
         refuse_if_too_big(16 * (cells + 500) << 2 * model.n, f"the frame of n={model.n} spins")
@@ -40,6 +47,7 @@ class Frame:
         self.mean = self.energies.mean()
         self.energies = self.energies - self.mean
         self.scale, self.per_us = units(functions)
+        self.crossing = DIABATIC * self.scale * (abs(float(functions.A(0.0))) + abs(float(functions.B(1.0))))
         points = {float(s): self.point(s) for s in np.linspace(0, 1, cells + 1)}
         self._refine(points)
         self._follow(points)
@@ -52,12 +60,11 @@ class Frame:
 
     def _refine(self, points):
         """Cut cells in two where states turn, until they turn little or are too narrow to matter."""
-        crossing = DIABATIC * self.scale * (abs(float(self.functions.A(0.0))) + abs(float(self.functions.B(1.0))))
         grid = sorted(points)
         stack = list(zip(grid[:-1], grid[1:], strict=True))
         while stack and len(points) < MOST_POINTS:
             a, b = stack.pop(0)
-            if b - a > NARROW and _turning(points[a], points[b], crossing) > TURN:
+            if b - a > NARROW and _turning(points[a], points[b], self.crossing) > TURN:
                 middle = (a + b) / 2
                 points[middle] = self.point(middle)
                 stack += [(a, middle), (middle, b)]
@@ -72,22 +79,23 @@ class Frame:
         for g in (*range(middle, S), *range(middle - 1, -1, -1)):
             levels, states = points[float(self.s[g])]
             if g != middle:
-                levels, states = continued(self.states[g - 1 if g > middle else g + 1], levels, states)
+                before = self.states[g - 1 if g > middle else g + 1]
+                levels, states = continued(before, levels, states, self.crossing)
             self.levels[g], self.states[g] = levels, states
             self.slopes[g], self.couplings[g] = self._coupling(self.s[g], levels, states)
 
     @one_blas_thread()
     def _coupling(self, s, levels, states):
-        """dE/ds (K,) and D (K, K) at one s; D is zero among degenerate levels, which parallel transport aligns."""
+        """dE/ds (K,) and D (K, K) at one s; D is zero among levels too close to tell apart: transport aligns them."""
         dA, dB = (self.scale * float(f(s)) / 2 for f in (self.functions.dA, self.functions.dB))
         slope = states.T @ (dB * self.energies[:, None] * states - dA * _flip_sum(states))
         gaps = levels[None, :] - levels[:, None]
-        close = np.abs(gaps) < SAME * max(np.abs(levels).max(), 1e-300)
+        close = np.abs(gaps) < _same(levels, self.crossing)
         return np.diag(slope).copy(), np.where(close, 0.0, slope / np.where(close, 1.0, gaps))
 
     def basis(self, s):
         """Levels (K,) and states (2^n, K) at any s, in the order and orientation of the frame."""
-        return continued(self.states[np.abs(self.s - s).argmin()], *self.point(s))
+        return continued(self.states[np.abs(self.s - s).argmin()], *self.point(s), self.crossing)
 
     def along(self, schedule):
         """The straight pieces of an anneal: (s (P,), dt/ds, E (P, K), dE/ds (P, K), D (P, K, K)).
@@ -144,13 +152,18 @@ def _turning(one, other, crossing):
     return float(turned.max())
 
 
-def continued(before, levels, states):
+def _same(levels, crossing):
+    """The spacing below which levels count as degenerate."""
+    return max(SAME * np.abs(levels).max(), crossing, 1e-300)
+
+
+def continued(before, levels, states, crossing=0.0):
     """Levels (K,) and states (2^n, K) in the order and basis that continue ``before``: parallel transport."""
     overlap = before.T @ states
     _, order = linear_sum_assignment(-(overlap**2))
     levels, states = levels[order], states[:, order]
     ranks = np.argsort(levels, kind="stable")
-    width = SAME * max(np.abs(levels).max(), 1e-300)
+    width = _same(levels, crossing)
     groups = np.split(ranks, np.flatnonzero(np.diff(levels[ranks]) >= width) + 1)
     states = states * np.where(np.diag(overlap[:, order]) < 0, -1.0, 1.0)
     for group in groups:  # one state: the sign above; a degenerate level: the nearest basis

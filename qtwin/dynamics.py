@@ -17,10 +17,12 @@ and anneal.
 """
 
 from dataclasses import dataclass
+from numbers import Integral, Real
 
 import numpy as np
 
-from ._frame import SAME, Frame, dense, filon, magnus, phases, units
+from ._frame import MAX_SPINS, SAME, Frame, dense, filon, magnus, phases, units
+from ._inputs import checked_problem, checked_schedule
 from ._jit import kernel
 from ._threads import one_blas_thread
 
@@ -77,37 +79,36 @@ def evolve(model, functions, schedule, *, start=None, method="frame", frame=None
     'frame', or 'strang' for brute force with steps of ``step`` (ns, or 1/energy; default a fiftieth of the fastest
     period).  frame: a :class:`Frame` of the same model and functions, to evolve along many schedules.
     Raises ValueError for another method, a start that is no basis index, a frame of another problem, more than 8
-    spins.
+    spins; TypeError for what is no model or functions.
     """
     if method not in ("frame", "strang"):
         raise ValueError(f"method must be 'frame' or 'strang', got {method!r}")
-    if not (hasattr(schedule, "t_us") and hasattr(schedule, "s")):
-        raise ValueError(f"schedule must be an AnnealSchedule, got {type(schedule).__name__}; pass one")
-    if start is not None and not 0 <= start < 2**model.n:
+    schedule = checked_schedule(schedule)
+    checked_problem(model, functions)
+    index = isinstance(start, Integral) and not isinstance(start, bool)
+    if start is not None and not (index and 0 <= start < 2**model.n):
         raise ValueError(f"start must be a basis index 0 … {2**model.n - 1}, got {start!r}")
     if method == "strang":
         return _brute_force(model, functions, schedule, start, step)
     frame = _checked(frame, model, functions)
-    levels, states = frame.basis(float(schedule.s[0]))
-    if start is None:
-        amplitudes = (np.arange(levels.size) == levels.argmin()).astype(complex)
-    else:
-        amplitudes = states[start].astype(complex)
+    states = frame.basis(float(schedule.s[0]))[1]
+    ground = frame.point(float(schedule.s[0]))[1][:, 0]
+    amplitudes = (states.T @ ground if start is None else states[start]).astype(complex)
     for s, rate, E, dE, D in frame.along(schedule):
         if s.size == 1:
             amplitudes = np.exp(-1j * E[0] * rate) * amplitudes
             continue
         phase = phases(s, rate, E, dE)
         amplitudes = np.exp(-1j * phase[-1]) * magnus(s, rate, E, D, phase, amplitudes)
-    levels, states = frame.basis(float(schedule.s[-1]))
-    return _ended(frame, schedule, states @ amplitudes, amplitudes, levels)
+    return _ended(frame, float(schedule.s[-1]), amplitudes)
 
 
-def _ended(frame, schedule, psi, amplitudes, levels):
-    order, read = np.argsort(levels, kind="stable"), np.abs(psi) ** 2
-    offset = frame.mean * float(frame.functions.B(float(schedule.s[-1]))) / 2
-    populations = np.abs(amplitudes[order]) ** 2
-    return Evolution(populations / populations.sum(), read / read.sum(), levels[order] / frame.scale + offset)
+def _ended(frame, s, amplitudes):
+    psi = frame.basis(s)[1] @ amplitudes
+    levels, states = frame.point(s)
+    populations, read = np.abs(states.T @ psi) ** 2, np.abs(psi) ** 2
+    offset = frame.mean * float(frame.functions.B(s)) / 2
+    return Evolution(populations / populations.sum(), read / read.sum(), levels / frame.scale + offset)
 
 
 def perturbation(model, functions, schedule, *, frame=None):
@@ -115,7 +116,7 @@ def perturbation(model, functions, schedule, *, frame=None):
 
     |c_m|² for m ≥ 1; the ground level holds what is left, 1 - Σ|c_m|², and is negative where first order fails.
     """
-    frame = _checked(frame, model, functions)
+    schedule, frame = checked_schedule(schedule), _checked(frame, model, functions)
     turned = np.zeros(frame.levels.shape[1])
     total, ground = turned.astype(complex), int(frame.basis(float(schedule.s[0]))[0].argmin())
     for s, rate, E, dE, D in frame.along(schedule):
@@ -135,9 +136,10 @@ def perturbation(model, functions, schedule, *, frame=None):
 def landau_zener(model, functions, schedule, *, frame=None):
     """The two-level formula at the smallest gap → :class:`LandauZener`.
 
-    P = exp(-π g² / (2 α |ds/dt|)) with g(s)² ≈ g_min² + α² (s - s_min)² there.
+    P = exp(-π g² / (2 α |ds/dt|)) with g(s)² ≈ g_min² + α² (s - s_min)² there, at the last passage if there are more.
+    Raises ValueError for a schedule that does not pass it.
     """
-    frame = _checked(frame, model, functions)
+    schedule, frame = checked_schedule(schedule), _checked(frame, model, functions)
     ordered = np.sort(frame.levels, axis=1)
     gap = ordered[:, 1] - ordered[:, 0]
     k = int(gap[1:-1].argmin()) + 1
@@ -145,15 +147,20 @@ def landau_zener(model, functions, schedule, *, frame=None):
     away = frame.s[near] - frame.s[k]
     scale = np.abs(away).max()
     alpha = np.sqrt(max(np.polyfit(away / scale, gap[near] ** 2, 2)[0], 1e-300)) / scale
-    piece = min(max(int(np.searchsorted(schedule.s, frame.s[k], side="right")) - 1, 0), schedule.s.size - 2)
-    speed = abs(np.diff(schedule.s)[piece] / (np.diff(schedule.t_us)[piece] * frame.per_us))
+    low, high = np.minimum(schedule.s[1:], schedule.s[:-1]), np.maximum(schedule.s[1:], schedule.s[:-1])
+    passed = np.flatnonzero((low <= frame.s[k]) & (frame.s[k] <= high) & (low < high))
+    if not passed.size:
+        raise ValueError(f"the smallest gap lies at s={frame.s[k]:.4g}, which the schedule does not pass; go on to s=1")
+    speed = np.abs(schedule.slopes[passed[-1]]) / frame.per_us
     leave = np.exp(-np.pi * gap[k] ** 2 / (2 * alpha * max(speed, 1e-300)))
     return LandauZener(float(leave), float(gap[k] / frame.scale), float(frame.s[k]))
 
 
 def _checked(frame, model, functions):
     if frame is None:
-        return Frame(model, functions)
+        return Frame(*checked_problem(model, functions))
+    if not isinstance(frame, Frame):
+        raise TypeError(f"frame must be a Frame, got {type(frame).__name__}; build Frame(model, functions)")
     if frame.model != model or frame.functions is not functions:
         raise ValueError("the frame belongs to another model or other functions; build Frame(model, functions)")
     return frame
@@ -164,6 +171,8 @@ def _checked(frame, model, functions):
 
 @one_blas_thread()
 def _brute_force(model, functions, schedule, start, step):
+    if model.n > MAX_SPINS:
+        raise ValueError(f"n={model.n}: a closed system takes at most {MAX_SPINS} spins; see qtwin.bath")
     scale, per_us = units(functions)
     energies = np.asarray(model.energies(), float)
     mean = energies.mean()
@@ -172,7 +181,7 @@ def _brute_force(model, functions, schedule, start, step):
     A, B = scale * functions.A(grid), scale * functions.B(grid)
     if step is None:
         step = 2 * np.pi / (A * model.n + B * np.ptp(energies) / 2).max() / STEPS
-    if not step > 0:
+    if isinstance(step, bool) or not isinstance(step, Real) or not step > 0:
         raise ValueError(f"step must be a positive time in ns (or 1/energy without a unit), got {step!r}")
     first, last = (
         np.linalg.eigh(dense(energies, scale * float(functions.A(s)), scale * float(functions.B(s))))

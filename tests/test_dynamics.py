@@ -1,5 +1,7 @@
 """Closed-system anneals: the frame against brute force, plain steps and qutip; perturbation theory; invariances."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import qutip
@@ -180,6 +182,25 @@ def test_level_crossings_of_independent_spins_are_no_transitions():
     assert np.abs(found - np.kron(alone[1], alone[0])).max() < 1e-4
 
 
+@pytest.mark.parametrize("h", [1e-6, 1e-9, 1e-13, 1e-300])
+def test_levels_that_only_part_at_the_very_end_are_passed_at_once(h):
+    """Fields far below 1/T: the spins stay along x, so that every state is read as often."""
+    result = evolve(IsingModel([h, h], np.zeros((2, 2))), LINEAR, AnnealSchedule.linear(20.0))
+    np.testing.assert_allclose(result.probabilities, 0.25, atol=0.01)
+    assert result.success == pytest.approx(0.25, abs=0.01)
+    assert np.isfinite(perturbation(IsingModel([h, h], np.zeros((2, 2))), LINEAR, AnnealSchedule.linear(20.0))).all()
+
+
+def test_landau_zener_takes_the_speed_at_the_gap():
+    model = IsingModel([1.0, -0.5], [[0, 0.7], [0, 0]])
+    s = landau_zener(model, LINEAR, AnnealSchedule.linear(1.0)).s
+    there = AnnealSchedule([[0, 0], [1, s - 0.05], [2, s + 0.05], [3, 1]])
+    back = AnnealSchedule([[0, 1], [1, s - 0.05], [2, s + 0.05], [3, 1]])
+    slow = landau_zener(model, LINEAR, AnnealSchedule.linear(10.0)).probability
+    assert landau_zener(model, LINEAR, there).probability == pytest.approx(slow, rel=1e-6)
+    assert landau_zener(model, LINEAR, back).probability == pytest.approx(slow, rel=1e-6)
+
+
 def test_a_reverse_anneal_and_one_that_stops_early():
     model, start = instances.rhm(3, rng=1), 5
     for points in ([[0, 1], [0.6, 0.3], [1.4, 1]], [[0, 1], [0.9, 0.4]], [[0, 0.3], [2, 0.7]]):
@@ -212,10 +233,24 @@ def test_bad_input_is_one_clear_line():
         (lambda: evolve(model, LINEAR, schedule, frame=frame), "another model"),
         (lambda: evolve(model, LINEAR, schedule, method="strang", step=0), "positive time"),
         (lambda: evolve(instances.chain(9, rng=0), LINEAR, schedule), "at most 8"),
+        (lambda: evolve(instances.chain(9, rng=0), LINEAR, schedule, method="strang"), "at most 8"),
+        (lambda: evolve(model, LINEAR, schedule, start=1.5), "0 … 7, got 1.5"),
+        (lambda: evolve(model, LINEAR, schedule, start=True), "got True"),
+        (lambda: evolve(model, LINEAR, schedule, method="strang", step="small"), "positive time"),
+        (lambda: evolve(None, LINEAR, schedule), "expected an IsingModel, got NoneType"),
+        (lambda: evolve(model, 3, schedule), "expected an AnnealingFunctions, got int"),
+        (lambda: evolve(model, LINEAR, schedule, frame=3), "must be a Frame, got int"),
+        (lambda: evolve(IsingModel([1e150], [[0.0]]), LINEAR, schedule), "at most 1e.100; scale it down"),
+        (lambda: evolve(model, LINEAR, SimpleNamespace(t_us=[0, 1, 2], s=[0, 1])), r"\(3,\) and \(2,\)"),
+        (lambda: evolve(model, LINEAR, SimpleNamespace(t_us=[0, np.nan], s=[0, 1])), "finite numbers"),
+        (lambda: perturbation(model, LINEAR, [[0, 0], [1, 1]]), "must be an AnnealSchedule, got list"),
+        (lambda: landau_zener(model, LINEAR, AnnealSchedule([[0, 0], [1, 0.01]])), "does not pass; go on to s=1"),
+        (lambda: Frame(model, LINEAR, cells=0), "cells must be a whole number ≥ 2, got 0"),
     ]
     for call, words in cases:
-        with pytest.raises(ValueError, match=words):
+        with pytest.raises((ValueError, TypeError), match=words) as caught:
             call()
+        assert "\n" not in str(caught.value)
     assert _frame.MAX_SPINS == 8
 
 
