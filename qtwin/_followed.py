@@ -14,6 +14,8 @@ from ._rates import rates_of
 TWO_PI = 2 * np.pi
 BLOCK = 2**22  # matrix elements held at a time
 TINY = 1e-30
+ALIKE = TWO_PI * OPEN_GHZ  # rad/ns: a level this close to the ground level at a cell counts as degenerate with it
+ALIKE_GHZ = 1e-7  # states that cross stay closer than this at both ends of their cell of the table only if degenerate
 
 
 class Followed:
@@ -41,7 +43,7 @@ class Followed:
             at, pairs = self._pass(labels[-1], match, table.gap[p] * (TWO_PI * A[p : p + 2].mean()))
             labels.append(at)
             passed += pairs
-            if np.isfinite(table.gap[p, 0]).any():
+            if np.isfinite(table.gap[p, 0]).any() and self._apart(p) * A[p] > ALIKE_GHZ:
                 narrow.append((p, float(np.nanmin(table.gap[p, 0]))))
         labels = np.array(labels)
         last = labels[-1]  # label l ends at last[l]; from now on that is its name
@@ -51,6 +53,13 @@ class Followed:
         for a, b in passed:
             crossing[last[a], last[b]] = crossing[last[b], last[a]] = True
         return named, crossing, narrow
+
+    def _apart(self, p):
+        """The larger ε gap above the ground level at the two ends of cell p, of the state that crosses it there."""
+        table, match = self.table, self.table.match[p]
+        new, old = int(np.flatnonzero(match == 0)[0]), int(match[0])
+        before, after = table.levels[p, new] - table.levels[p, 0], table.levels[p + 1, old] - table.levels[p + 1, 0]
+        return max(before, after)
 
     @staticmethod
     def _pass(at, match, gap):
@@ -100,8 +109,7 @@ class Followed:
         slope = TWO_PI * f / 2 * (self.functions.dB(s) - self.functions.B(s) * self.functions.dA(s) / A) * self.scale
         ground = levels.argmin(1)
         coupling = self._between(self.table.couplings, p, u, ground[:, None], np.arange(self.table.K))
-        gaps = np.maximum(levels, 1e-6)
-        gaps[np.arange(s.size), ground] = np.inf
+        gaps = np.where(levels < ALIKE, np.inf, levels)
         return levels, down, slope**2 * (coupling / gaps**4).sum(1)
 
     def _place(self, s):

@@ -18,6 +18,7 @@ from .ising import spins_of
 
 TWO_PI = 2 * np.pi
 BLOCK = 2**21  # matrix elements held at a time
+ALIKE = 1e-6  # rad/ns: levels closer than this at a cell are one, whatever an anneal does; their basis is arbitrary
 STEP = 4  # cells from one dense eigenproblem to the next
 GUARD = 8  # levels above the K kept that a dense eigenproblem adds to the span
 RESIDUAL = (
@@ -45,6 +46,11 @@ class Rates:
     decay: np.ndarray
     modes: np.ndarray
     rates: np.ndarray
+
+    @property
+    def nbytes(self):
+        """Bytes of all arrays."""
+        return sum(value.nbytes for value in vars(self).values() if value is not None)
 
     def evolve(self, populations, cells, dwell):
         """Populations (K,) after ``dwell`` ns (m,) in each of ``cells`` (m,), one after the other."""
@@ -159,7 +165,7 @@ class Driven:
         parts = [s[k : k + size] for k in range(0, s.size, size)]
         blocks = [self._block(part) for part in parts]
         levels, drive, down, ground = (np.concatenate(x) for x in zip(*blocks, strict=True))
-        return rates_of(s, levels, down, self._with_crossings(s, drive, ground), self.bath)
+        return rates_of(s, levels, down, self._with_crossings(s, drive, ground, levels[:, 1]), self.bath)
 
     def _block(self, s):
         """At a few s: levels (G, K), drive (G,), rates n → m down (G, K, K), the two lowest states (G, 2^n, 2)."""
@@ -171,25 +177,26 @@ class Driven:
         low, high = np.triu_indices(self.K, 1)
         down = np.zeros_like(jumps)
         down[:, low, high] = jumps[:, low, high] * self.bath.gamma(levels[:, high] - levels[:, low])
-        return levels, self._drive(s, levels, states), down, states[:, :, :2]
+        return levels, self._drive(s, levels, states, ALIKE), down, states[:, :, :2]
 
-    def _drive(self, s, levels, states):
-        """Σ_m |⟨m|dH/ds|0⟩|² / (E_m - E_0)⁴, (G,) in ns².
+    def _drive(self, s, levels, states, least=0.0):
+        """Σ_m |⟨m|dH/ds|0⟩|² / (E_m - E_0)⁴ over the levels at least ``least`` above the lowest, (G,) in ns².
 
         Between eigenstates A/2 ⟨m|Σσx|0⟩ = B/2 ⟨m|H_problem|0⟩, so the diagonal of H_problem is enough.
         """
         f = self.functions
         slope = TWO_PI * self.bath.energy_factor / 2 * (f.dB(s) - f.B(s) * f.dA(s) / f.A(s))
         coupling = slope[:, None] * np.einsum("gxm,gx->gm", states, self.energies * states[:, :, 0])
-        gaps = np.maximum(levels[:, 1:] - levels[:, :1], 1e-9)
-        return (coupling[:, 1:] ** 2 / gaps**4).sum(1)
+        gaps = levels[:, 1:] - levels[:, :1]
+        return np.where(gaps < least, 0.0, coupling[:, 1:] ** 2 / np.maximum(gaps, 1e-9) ** 4).sum(1)
 
-    def _with_crossings(self, s, drive, lowest):
+    def _with_crossings(self, s, drive, lowest, gap):
         """The drive, and where the ground state changes its nature between two cells that at the gap's
-        minimum between them: such a crossing is narrower than a cell."""
+        minimum between them: such a crossing is narrower than a cell.  A level that is degenerate there does not."""
         kept = np.einsum("gxm,gx->gm", lowest[:-1], lowest[1:, :, 0]) ** 2  # (G-1, 2)
         drive = drive.copy()
-        for g in np.flatnonzero((kept[:, 0] < 0.5) & (kept[:, 1] > 0.5)):
+        apart = (gap[:-1] >= ALIKE) & (gap[1:] >= ALIKE)
+        for g in np.flatnonzero((kept[:, 0] < 0.5) & (kept[:, 1] > 0.5) & apart):
             narrow = minimize_scalar(self._gap, bounds=(s[g], s[g + 1]), method="bounded", options={"xatol": 1e-9})
             here = np.array([narrow.x])
             drive[g] = max(drive[g], *self._drive(here, *self.eigen(here)))

@@ -31,12 +31,14 @@ import numpy as np
 from scipy.optimize import brentq
 
 from ._followed import Followed
+from ._inputs import checked_problem, checked_schedule
 from ._levels import kept_table
 from ._rates import Driven
 
 KB_GHZ_PER_MK = 0.0208366  # k_B/h
 TWO_PI = 2 * np.pi
 MAX_QUBITS = 16
+WIDEST_GHZ = 10.0  # broadening; beyond it the tabulated rate costs minutes
 DENSE_QUBITS = 8  # dense eigenproblems at every cell up to here
 MOST_LEVELS = 200  # above
 _TARGETS = {9: 48, 10: 64, 11: 96}
@@ -53,7 +55,7 @@ class Bath:
 
     kappa: dimensionless coupling.  T_mK: temperature.  cutoff_ghz: ω_c/2π.  width_ghz: W/2π, 0 for
     the bare Ohmic rate.  energy_factor multiplies A(s) and B(s) alike.
-    Raises ValueError where a value is not positive (width_ghz: 0, or at least 0.01, and T_mK ≥ 1 with it).
+    Raises ValueError where a value is not positive (width_ghz: 0, or 0.01 to 10, and T_mK ≥ 1 with it).
     """
 
     kappa: float = 1e-2
@@ -68,8 +70,9 @@ class Bath:
             if name != "width_ghz" and number <= 0:
                 raise ValueError(f"Bath {name} must be positive, got {number:g}")
             object.__setattr__(self, name, number)
-        if self.width_ghz != 0 and self.width_ghz < 0.01:
-            raise ValueError(f"Bath width_ghz must be 0 (no broadening) or at least 0.01, got {self.width_ghz:g}")
+        if self.width_ghz != 0 and not 0.01 <= self.width_ghz <= WIDEST_GHZ:
+            allowed = f"0 (no broadening) or at least 0.01, at most {WIDEST_GHZ:g}"
+            raise ValueError(f"Bath width_ghz must be {allowed}, got {self.width_ghz:g}")
         if self.width_ghz and self.T_mK < 1:
             raise ValueError(f"Bath T_mK must be at least 1 with broadening, got {self.T_mK:g}; or set width_ghz=0")
 
@@ -150,10 +153,17 @@ class RateTable:
 
     A piece of a schedule shorter than a cell, a pause among them, gets rates of its own at its
     middle, computed on demand and kept.
+
+    Raises TypeError for other types; ValueError for functions without GHz, more than 16 qubits, wrong levels or cells.
     """
 
     def __init__(self, model, functions, bath=None, *, levels=None, cells=CELLS):
-        self.model, self.functions, self.bath = model, functions, bath or Bath()
+        self.model, self.functions = checked_problem(model, functions)
+        self.bath = Bath() if bath is None else bath
+        if not isinstance(self.bath, Bath):
+            raise TypeError(f"expected a Bath, got {bath!r}; for instance Bath(T_mK=20)")
+        if isinstance(cells, bool) or not isinstance(cells, Integral) or cells < 1:
+            raise ValueError(f"cells must be a whole number ≥ 1, got {cells!r}")
         if functions.unit != "GHz":
             raise ValueError(
                 f"annealing functions {functions.name!r} have no GHz; a bath needs a physical scale: "
@@ -172,6 +182,13 @@ class RateTable:
         self.cells = source.rates((self.edges[1:] + self.edges[:-1]) / 2) if cells is None else cells
         self.readout = source.readout(self.s_end)  # (2^n, K)
 
+    @property
+    def nbytes(self):
+        """Bytes of the rates kept; the levels of a problem above 8 qubits are shared and not counted."""
+        other = self.__dict__.get("halved")
+        parts = [self.cells, *self._own.values()]
+        return sum(part.nbytes for part in parts) + (0 if other in (None, self) else other.nbytes)
+
     @cached_property
     def halved(self):
         """The same table with half the levels, to see whether there are enough; itself where all 2^n are kept."""
@@ -184,6 +201,7 @@ class RateTable:
 
     def convergence(self, schedule, weights):
         """By how much Σ_x weights[x]·P(x), the success for instance, changes when the number of levels is halved."""
+        weights = self._weights(weights)
         values = [weights @ table.probabilities(table.evolve(schedule)) for table in (self, self.halved)]
         return float(values[0] - values[1])
 
@@ -200,8 +218,9 @@ class RateTable:
         """Level populations (K,) at the end of a schedule, in order of energy.
 
         schedule: anything with ``t_us`` and ``s`` (m,), not necessarily legal on a QPU.  start:
-        populations (K,) at its beginning, thermal if None.
+        populations (K,) at its beginning, thermal if None.  ValueError for what is no schedule or no populations.
         """
+        schedule = checked_schedule(schedule)
         populations = self._start(schedule, start)
         if self._is_plain(schedule):
             return self.cells.evolve(populations, self.every, self._dwell(schedule))
@@ -215,7 +234,8 @@ class RateTable:
         schedule, start: as in ``evolve``.  weights: (2^n,) of the classical states, 1 for those that
         count as success.  By the adjoint: it costs about one more anneal, whatever m is.
         """
-        populations, weights = self._start(schedule, start), self.readout.T @ np.asarray(weights, float)
+        schedule = checked_schedule(schedule)
+        populations, weights = self._start(schedule, start), self.readout.T @ self._weights(weights)
         if self._is_plain(schedule):
             value, slope = self.sensitivity(populations, self._dwell(schedule), weights)
             return value, 1e3 * slope @ self.shares(schedule.s)
@@ -243,7 +263,17 @@ class RateTable:
     def _start(self, schedule, start):
         if start is None:
             return self.rates_at(schedule.s[0]).gibbs(0, self.bath.kT)
-        return np.asarray(start, float)
+        start = np.asarray(start, float)
+        if start.shape != (self.K,) or not (start >= 0).all() or not 0 < start.sum() < np.inf:
+            raise ValueError(f"start must be {self.K} populations ≥ 0, one for each level, got shape {start.shape}")
+        return start
+
+    def _weights(self, weights):
+        weights = np.asarray(weights, float)
+        if weights.shape != (2**self.model.n,) or not np.isfinite(weights).all():
+            size = 2**self.model.n
+            raise ValueError(f"weights must be {size} finite numbers, one for each state, got shape {weights.shape}")
+        return weights
 
     def _is_plain(self, schedule):
         """Rising in pieces that are all wider than a cell, or beyond the table."""
@@ -258,8 +288,10 @@ class RateTable:
     def classical_start(self, index, *, least=0.99):
         """Level populations (K,) of one classical state at ``s_end``, to start a reverse anneal from.
 
-        ValueError if less than ``least`` of the state lies within the K levels.
+        ValueError for what is no basis index, or if less than ``least`` of the state lies within the K levels.
         """
+        if isinstance(index, bool) or not isinstance(index, Integral) or not 0 <= index < 2**self.model.n:
+            raise ValueError(f"a classical state is a basis index 0 … {2**self.model.n - 1}, got {index!r}")
         populations = self.readout[[index]]
         populations = np.ravel(populations.toarray() if hasattr(populations, "toarray") else populations)
         if populations.sum() < least:
@@ -274,6 +306,7 @@ class RateTable:
 
     def diabatic_estimate(self, schedule):
         """(largest first-order estimate of the population that leaves the ground state, its s)."""
+        schedule = checked_schedule(schedule)
         best, where = 0.0, float(schedule.s[0])
         for rates, cells, _, speed, _ in self._legs(schedule):
             drive = rates.drive[cells] * speed**2

@@ -385,6 +385,16 @@ def test_guard_finds_a_crossing_narrower_than_a_cell():
     assert estimate > 1
 
 
+@pytest.mark.parametrize("n", [3, 4])
+def test_degenerate_ground_levels_are_no_crossing_to_the_guard(n):
+    """Without fields every level is double late in the anneal, and no σz-parity is ever left."""
+    model = IsingModel(np.zeros(n), np.triu(np.random.default_rng(n).uniform(-1, 1, (n, n)), 1))
+    table = RateTable(model, FUNCTIONS)
+    assert 0 < table.diabatic_estimate(AnnealSchedule.linear(20))[0] < 1e-6
+    fast = table.diabatic_estimate(AnnealSchedule.linear(20e-3))[0]
+    assert fast == pytest.approx(1e6 * table.diabatic_estimate(AnnealSchedule.linear(20))[0])
+
+
 # ---- refusals
 
 
@@ -395,6 +405,7 @@ def test_guard_finds_a_crossing_narrower_than_a_cell():
         ({"T_mK": -1}, "T_mK must be positive, got -1"),
         ({"cutoff_ghz": float("nan")}, "cutoff_ghz must be a finite number"),
         ({"width_ghz": 0.001}, "width_ghz must be 0 .* or at least 0.01"),
+        ({"width_ghz": 1e6}, "at most 10, got 1e"),
         ({"T_mK": 0.5}, "T_mK must be at least 1 with broadening"),
         ({"energy_factor": "big"}, "energy_factor must be a finite number, got 'big'"),
     ],
@@ -421,6 +432,25 @@ def test_table_refuses():
     dead = AnnealingFunctions.from_table([0, 0.5, 1], [1e-4, 1e-5, 1e-6], [1, 2, 3])
     with pytest.raises(ValueError, match="at most 1 MHz"):
         RateTable(model, dead)
+    table, linear = RateTable(model, FUNCTIONS, cells=4), AnnealSchedule.linear(20)
+    for call, words in (
+        (lambda: RateTable(None, FUNCTIONS), "expected an IsingModel, got NoneType"),
+        (lambda: RateTable(model, None), "expected an AnnealingFunctions"),
+        (lambda: RateTable(model, FUNCTIONS, 3), "expected a Bath, got 3"),
+        (lambda: RateTable(model, FUNCTIONS, cells=0), "cells must be a whole number ≥ 1, got 0"),
+        (lambda: RateTable(IsingModel([1e300], [[0.0]]), FUNCTIONS), "scale it down"),
+        (lambda: table.evolve([[0, 0], [20, 1]]), "must be an AnnealSchedule, got list"),
+        (lambda: table.diabatic_estimate(None), "must be an AnnealSchedule, got NoneType"),
+        (lambda: table.evolve(linear, start=[1.0]), "8 populations ≥ 0"),
+        (lambda: table.evolve(linear, start=np.full(8, np.nan)), "8 populations ≥ 0"),
+        (lambda: table.evolve(linear, start=-np.ones(8)), "8 populations ≥ 0"),
+        (lambda: table.gradient(linear, np.ones(4)), "weights must be 8 finite numbers"),
+        (lambda: table.classical_start(8), "basis index 0 … 7, got 8"),
+        (lambda: table.classical_start(True), "basis index 0 … 7, got True"),
+    ):
+        with pytest.raises((ValueError, TypeError), match=words) as caught:
+            call()
+        assert "\n" not in str(caught.value)
 
 
 def test_needs_core_packages_only():

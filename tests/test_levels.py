@@ -172,6 +172,13 @@ def test_the_guard_sees_a_crossing_that_is_passed(tabled):
     assert estimate > 1 and abs(s - 0.502) < 0.02
 
 
+@pytest.mark.parametrize("n", [4, 9])
+def test_degenerate_ground_levels_are_no_crossing_to_the_guard(n, tabled):
+    J = np.triu(np.random.default_rng(n).uniform(-1, 1, (n, n)), 1)
+    table = RateTable(IsingModel(np.zeros(n), J), FUNCTIONS, levels=16)
+    assert table.diabatic_estimate(SCHEDULES[0])[0] < 1e-4
+
+
 def test_without_fields_mirror_images_are_equally_likely(tabled):
     J = np.triu(np.random.default_rng(3).uniform(-1, 1, (5, 5)), 1)
     table = RateTable(IsingModel(np.zeros(5), J), FUNCTIONS, levels=32)
