@@ -8,6 +8,9 @@ import dimod
 from dwave.cloud.config import load_config
 from dwave.cloud.config.exceptions import ConfigFileError
 from dwave.cloud.exceptions import (
+    CanceledFutureError,
+    PollingTimeout,
+    ProblemUploadError,
     SolverAuthenticationError,
     SolverError,
     SolverFailureError,
@@ -23,8 +26,12 @@ _KINDS = (
     (SolverAuthenticationError, "the D-Wave API token was refused", "get a new one, or use annealer('emulated')"),
     (SolverOfflineError, "the solver is offline", "try later or another solver, or use annealer('emulated')"),
     (SolverNotFoundError, "no such solver is online", "check its name and region, or use annealer('emulated')"),
+    (PollingTimeout, "the answer did not come in time", "ask again later, or use annealer('emulated')"),
     (OSError, "D-Wave could not be reached", "check the network, or use annealer('emulated')"),
 )
+
+
+_UNANSWERED = (OSError, SolverError, PollingTimeout, ProblemUploadError, CanceledFutureError)  # while one waits
 
 
 class QPU(DWaveSampler):
@@ -41,7 +48,7 @@ class QPU(DWaveSampler):
         """As DWaveSampler.sample; an error at reading the answer is one line too."""
         try:
             sampleset = super().sample(bqm, **parameters)
-        except (OSError, SolverError) as error:
+        except _UNANSWERED as error:
             raise in_one_line(error) from None
         return dimod.SampleSet.from_future(sampleset, _read)
 
@@ -49,7 +56,7 @@ class QPU(DWaveSampler):
 def _read(sampleset):
     try:
         sampleset.resolve()
-    except (OSError, SolverError) as error:
+    except _UNANSWERED as error:
         raise in_one_line(error) from None
     return sampleset
 

@@ -74,7 +74,8 @@ class RecordFile:
         header = self._parse(lines[0], "the header")
         if header.get("format") != FORMAT:
             raise ValueError(f"{self.path.name} holds no recorded runs; make it with qtwin.annealers.record")
-        if not isinstance(header.get("records"), int) or "last" not in header:
+        records = header.get("records")
+        if isinstance(records, bool) or not isinstance(records, int) or records < 0 or "last" not in header:
             raise ValueError(f"{self.path.name}: the header is damaged; {ADVICE}")
         self.hash, self.entries = "", []
         for number, line in enumerate(lines[1:-1]):

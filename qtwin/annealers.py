@@ -23,7 +23,7 @@ from .schedule import AnnealingFunctions
 CONTROL_ERRORS = (0.015, 0.015)  # σ of h and of J, hardware units
 GUARD_LIMIT = 0.01  # excited population above which coherent effects may matter
 MOST_LEVELS = 256  # energy levels listed in info
-KEPT_TABLES = 16
+KEPT_TABLES, KEPT_BYTES = 16, 2**29  # rate tables kept between calls: so many, and of half a GiB; the last one always
 _EXAMPLES = {AnnealingFunctions: "AnnealingFunctions.dwave('Advantage_system4.1')", Bath: "Bath(T_mK=20)"}
 
 
@@ -93,7 +93,10 @@ class EmulatedAnnealer(dimod.Sampler):
             )
         self.control_errors = _sigmas(control_errors)
         self.levels = levels if levels is None else checked_levels(levels)
-        self._seeds = np.random.SeedSequence(seed)
+        try:
+            self._seeds = np.random.SeedSequence(seed)
+        except (TypeError, ValueError):
+            raise ValueError(f"seed must be a whole number ≥ 0, or None, got {seed!r}") from None
         self._tables = OrderedDict()
         self.properties = {
             name: list(value) if isinstance(value, list) else value for name, value in PROPERTIES.items()
@@ -112,6 +115,8 @@ class EmulatedAnnealer(dimod.Sampler):
         ``bqm.variables``, hardware units), ``coherent_guard`` (:meth:`_guard`), ``levels`` (of each component: how many
         were kept, and above 8 qubits by how much its success changes with half of them), ``timing``.
         """
+        if not hasattr(bqm, "spin"):
+            raise TypeError(f"a problem is a dimod BinaryQuadraticModel, got {type(bqm).__name__}; see sample_ising")
         request = read_request(parameters, self.properties)
         problem = SpinProblem(bqm)
         parts = problem.components()
@@ -135,6 +140,12 @@ class EmulatedAnnealer(dimod.Sampler):
             for wanted, answer in zip(submitted, answers, strict=True)
         ]
         return problem.sampleset(spins, request.raw, self._info(problem, request, factor, errors, answers, levels))
+
+    @property
+    def recipe(self):
+        """What its answers depend on beside the seed, as plain lists and dicts."""
+        f = self.functions
+        return [f.name, f.energy, f.problem, asdict(self.bath), list(self.control_errors), self.levels]
 
     def skip(self, programmings):
         """Pass over the random draws of so many programmings, as if they had been made."""
@@ -171,10 +182,11 @@ class EmulatedAnnealer(dimod.Sampler):
         levels = default_levels(model, state) if self.levels is None else self.levels
         key = model, levels
         if key not in self._tables:
-            while len(self._tables) >= KEPT_TABLES:
-                self._tables.popitem(last=False)
             self._tables[key] = RateTable(model, self.functions, self.bath, levels=levels)
         self._tables.move_to_end(key)
+        kept = self._tables.values()
+        while len(kept) > KEPT_TABLES or (len(kept) > 1 and sum(table.nbytes for table in kept) > KEPT_BYTES):
+            self._tables.popitem(last=False)
         return self._tables[key]
 
     def _info(self, problem, request, factor, errors, answers, levels):

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from .bath import RateTable
-from .rules import PROPERTIES, whole_ticks
+from .rules import PROPERTIES, limits, whole_ticks
 from .schedule import TICKS_PER_US, AnnealSchedule
 
 POLISHED = 3
@@ -31,20 +31,18 @@ def optimise(
     table: a RateTable of the same model to use again, with its functions and bath.
 
     Never worse on this bath than the linear anneal of ``T_us``.  Raises ValueError where the time is outside the
-    solver's range, for fewer than two points, and as RateTable does.
+    solver's range, for fewer than two points, states that are no basis indices, a table of another size, and as
+    RateTable does.
     """
     properties = PROPERTIES if properties is None else properties
-    shortest, longest = properties["annealing_time_range"]
-    if not isinstance(T_us, (int, float, np.number)) or not shortest <= T_us <= longest:
-        raise ValueError(f"T_us must lie in {shortest:g} … {longest:g} µs, got {T_us!r}")
-    if points < 2:
-        raise ValueError(f"a schedule needs at least 2 points, got points={points!r}")
+    shortest, most = limits(properties, points, T_us=T_us)
     table = RateTable(model, functions, bath, levels=levels) if table is None else table
-    weights = np.zeros(2**model.n)
-    weights[model.ground_states() if states is None else states] = 1.0
+    if not isinstance(table, RateTable) or table.model.n != model.n:
+        raise ValueError(f"table must be a RateTable of {model.n} spins, got {table!r}; build one of this problem")
+    weights = _goal(model, states)
     total = int(round(T_us * TICKS_PER_US))
     best = AnnealSchedule([[0, 0], [total / TICKS_PER_US, 1]])
-    for count in range(min(points, properties["max_anneal_schedule_points"]), 2, -1):
+    for count in range(most, 2, -1):
         found = _legal(table, weights, _knots(table, count), total, shortest)
         if found is None:
             continue
@@ -53,6 +51,18 @@ def optimise(
         best = max(tried, key=lambda schedule: table.gradient(schedule, weights)[0])
         break
     return best.validate(properties)
+
+
+def _goal(model, states):
+    """Weights (2^n,): 1 for the states that count as success, by index or by a mask (2^n,)."""
+    weights = np.zeros(2**model.n)
+    try:
+        weights[model.ground_states() if states is None else np.atleast_1d(states)] = 1.0
+    except IndexError:
+        weights[:] = 0.0
+    if not weights.any():
+        raise ValueError(f"states must be basis indices 0 … {2**model.n - 1}, at least one, got {states!r}")
+    return weights
 
 
 def _knots(table, count):

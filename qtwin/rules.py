@@ -16,9 +16,11 @@ arbitrary there: a normalised weight needs neither.  ω keeps a weight finite wh
 linewidth do not matter, 50 MHz is 2π·0.05 rad/ns.
 """
 
+from numbers import Integral, Real
+
 import numpy as np
 
-from .schedule import TICKS_PER_US, AnnealSchedule
+from .schedule import TICKS_PER_US, AnnealSchedule, _property
 
 PROPERTIES = {"annealing_time_range": [0.5, 2000.0], "max_anneal_schedule_points": 12}  # of D-Wave's QPUs
 _TINY = 1e-12  # gaps are kept above this part of the largest
@@ -64,7 +66,7 @@ def multilevel(s, levels, couplings, *, omega=None):
 def floored(s, weight, part=0.1):
     """A weight with integral 1 mixed with a linear anneal: (1 - part)·w/∫w + part; ``part`` in [0, 1]."""
     s, weight = _weights(s, weight)
-    if not 0 <= part <= 1:
+    if not isinstance(part, Real) or not 0 <= part <= 1:
         raise ValueError(f"part must lie in [0, 1], got {part!r}")
     return (1 - part) * weight / _integral(s, weight) + part
 
@@ -80,14 +82,9 @@ def follow(s, weight, t_us=20.0, *, points=12, properties=None, knots="best"):
     """
     s, weight = _weights(s, weight)
     properties = PROPERTIES if properties is None else properties
-    shortest, longest = properties["annealing_time_range"]
-    if not isinstance(t_us, (int, float, np.number)) or not shortest <= t_us <= longest:
-        raise ValueError(f"t_us must lie in {shortest:g} … {longest:g} µs, got {t_us!r}")
+    shortest, most = limits(properties, points, t_us=t_us)
     if knots not in ("best", "uniform"):
         raise ValueError(f"knots must be 'best' or 'uniform', got {knots!r}")
-    most = min(points, properties["max_anneal_schedule_points"])
-    if most < 2:
-        raise ValueError(f"a schedule needs at least 2 points, got points={points!r}")
     times = np.concatenate([[0.0], np.cumsum(_dwell(s, weight, float(t_us), shortest))])
     total = int(round(t_us * TICKS_PER_US))
     for count in range(most, 1, -1):  # fewer points where the grid of times leaves no room for more
@@ -97,6 +94,22 @@ def follow(s, weight, t_us=20.0, *, points=12, properties=None, knots="best"):
             break
     schedule = AnnealSchedule(np.stack([np.concatenate([[0], np.cumsum(ticks)]) / TICKS_PER_US, chosen], 1))
     return schedule.validate(properties)
+
+
+def limits(properties, points, **time):
+    """(shortest anneal in µs, most points) of a solver; ``time``: the one asked for, named as in errors.
+
+    ValueError where the time lies outside the solver's range, in whole ticks too, or there are fewer than two points.
+    """
+    shortest, longest = _property(properties, "annealing_time_range")
+    [(name, t_us)] = time.items()
+    if isinstance(t_us, bool) or not isinstance(t_us, Real) or not shortest <= t_us <= longest:
+        raise ValueError(f"{name} must lie in {shortest:g} … {longest:g} µs, got {t_us!r}")
+    if round(t_us * TICKS_PER_US) < shortest * TICKS_PER_US * (1 - 1e-12):
+        raise ValueError(f"{name}={t_us!r} is below {shortest:g} µs when rounded to 0.01 µs; take a longer anneal")
+    if isinstance(points, bool) or not isinstance(points, Integral) or points < 2:
+        raise ValueError(f"a schedule needs at least 2 points, a whole number, got points={points!r}")
+    return shortest, min(int(points), _property(properties, "max_anneal_schedule_points"))
 
 
 def _dwell(s, weight, total, shortest):
@@ -154,7 +167,7 @@ def _floored(values):
 
 def _omega(omega, gaps):
     omega = gaps.max() / 20 if omega is None else omega
-    if not np.isfinite(omega) or omega < 0:
+    if not isinstance(omega, Real) or not 0 <= omega < np.inf:
         raise ValueError(f"omega must be a number ≥ 0, got {omega!r}")
     return max(float(omega), _LEAST)
 
@@ -172,15 +185,25 @@ def _integral(s, weight):
 
 
 def _grid(s):
-    s = np.asarray(s, float)
+    s = _numbers(s)
     if s.ndim != 1 or s.size < 2 or s[0] != 0 or s[-1] != 1 or not (np.diff(s) > 0).all():
         raise ValueError("s must be a grid (S,) rising from 0 to 1, both included")
     return s
 
 
 def _array(name, values, shape):
-    values = np.asarray(values, float)
+    values = _numbers(values)
     fits = values.ndim == len(shape) and all(b in (None, a) for a, b in zip(values.shape, shape, strict=True))
     if not fits or not np.isfinite(values).all():
-        raise ValueError(f"{name} must be finite numbers of shape {shape}, got shape {values.shape}")
+        got = "NaN or infinity" if fits else f"shape {values.shape}"
+        raise ValueError(f"{name} must be finite numbers of shape {shape}, got {got}".replace("None", "K"))
     return values
+
+
+def _numbers(values):
+    """An array of floats; an empty one for what holds no real numbers."""
+    try:
+        values = np.asarray(values)
+    except ValueError:  # rows of different lengths
+        return np.empty(0)
+    return values.astype(float) if values.dtype.kind in "biuf" else np.empty(0)

@@ -541,6 +541,35 @@ def test_another_embedding_finds_the_same_table(monkeypatch):
     np.testing.assert_array_equal(answers[0].info["level_probabilities"], answers[1].info["level_probabilities"])
 
 
+def test_tables_kept_are_bounded_in_number_and_in_bytes(monkeypatch):
+    built = []
+    monkeypatch.setattr("qtwin.annealers.RateTable", lambda *args, **more: built.append(1) or RateTable(*args, **more))
+    sampler = EmulatedAnnealer(seed=1, levels=4, **QUIET)
+
+    def ask(k):
+        sampler.sample_ising({0: 1.0 + k, 1: -1.0}, {(0, 1): 0.5}, num_reads=1)
+        return len(built)
+
+    assert [ask(k) for k in (0, 1, 2, 0, 1, 2)] == [1, 2, 3, 3, 3, 3]
+    size = max(table.nbytes for table in sampler._tables.values())
+    assert size > 256 * 4 * 4 * 8 * 2  # rates and modes at least
+    monkeypatch.setattr("qtwin.annealers.KEPT_BYTES", 2.5 * size)
+    assert [ask(k) for k in (3, 2, 3, 0)] == [4, 4, 4, 5] and len(sampler._tables) == 2
+    monkeypatch.setattr("qtwin.annealers.KEPT_BYTES", 0)
+    assert [ask(k) for k in (0, 0, 1, 1)] == [5, 5, 6, 6] and len(sampler._tables) == 1
+    monkeypatch.setattr("qtwin.annealers.KEPT_BYTES", 1e9)
+    monkeypatch.setattr("qtwin.annealers.KEPT_TABLES", 2)
+    assert [ask(k) for k in (0, 2, 0, 1)] == [7, 8, 8, 9] and len(sampler._tables) == 2
+
+
+def test_what_is_no_problem_or_seed_is_one_clear_line():
+    with pytest.raises(TypeError, match="BinaryQuadraticModel, got NoneType"):
+        EmulatedAnnealer().sample(None)
+    for seed in ("a", -1, 1.5):
+        with pytest.raises(ValueError, match="seed must be a whole number ≥ 0"):
+            EmulatedAnnealer(seed=seed)
+
+
 def test_levels_and_their_convergence_are_reported():
     quiet = EmulatedAnnealer(seed=1, levels=16, **QUIET)
     info = quiet.sample(instances.chain(9, rng=1).to_bqm()).info

@@ -5,6 +5,8 @@ from concurrent.futures import Future
 import dimod
 import pytest
 from dwave.cloud.exceptions import (
+    PollingTimeout,
+    ProblemUploadError,
     SolverAuthenticationError,
     SolverFailureError,
     SolverNotFoundError,
@@ -87,6 +89,8 @@ def test_errors_at_construction(no_config, monkeypatch, error, words):
     [
         (SolverOfflineError(f"gone\n{SECRET}"), ConnectionError, r"the solver is offline \(SolverOfflineError\)"),
         (ConnectionResetError(SECRET), ConnectionError, "D-Wave could not be reached"),
+        (PollingTimeout(SECRET), ConnectionError, r"did not come in time \(PollingTimeout\)"),
+        (ProblemUploadError(SECRET), ConnectionError, r"could be reached or chosen \(ProblemUploadError\)"),
         (
             SolverFailureError(f"slope too steep\nfor {SECRET}"),
             ValueError,

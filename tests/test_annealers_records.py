@@ -157,6 +157,8 @@ def test_no_file_another_file_and_other_arguments(tmp_path):
     assert "cannot be read" in refused(tmp_path / "none")
     (tmp_path / "other").write_text('{"a": 1}\n')
     assert "holds no recorded runs" in refused(tmp_path / "other")
+    (tmp_path / "other").write_text('{"format":"qtwin-records-1","records":-5,"last":""}\n')
+    assert "header is damaged" in refused(tmp_path / "other")
     for arguments in ((), (3,), (tmp_path / "other", None, None)):
         with pytest.raises(ValueError, match="takes the path of a file|levels|control"):
             annealer("recorded", *arguments)

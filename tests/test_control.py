@@ -99,6 +99,13 @@ def test_refusals():
         (lambda: optimise(model, FUNCTIONS, T_us=0.4), "0.5 … 2000 µs, got 0.4"),
         (lambda: optimise(model, FUNCTIONS, points=1), "at least 2 points"),
         (lambda: optimise(model, AnnealingFunctions.linear()), "no GHz"),
+        (lambda: optimise(model, FUNCTIONS, points=2.5), "whole number, got points=2.5"),
+        (lambda: optimise(model, FUNCTIONS, T_us=True), "2000 µs, got True"),
+        (lambda: optimise(model, FUNCTIONS, properties={}), "lack 'annealing_time_range'"),
+        (lambda: optimise(model, FUNCTIONS, table=3), "must be a RateTable of 3 spins, got 3"),
+        (lambda: optimise(model, FUNCTIONS, table=RateTable(qubo(2, 1), FUNCTIONS, cells=4)), "of 3 spins"),
+        (lambda: optimise(model, FUNCTIONS, states=[8]), "basis indices 0 … 7"),
+        (lambda: optimise(model, FUNCTIONS, states=[]), "at least one"),
     ):
         with pytest.raises(ValueError, match=words):
             call()

@@ -78,6 +78,9 @@ def test_a_constant_in_h_changes_source_b_and_nothing_else():
     assert first != second
 
 
+ODD = {"annealing_time_range": [0.503, 2000.0], "max_anneal_schedule_points": 12}
+
+
 def weights_of(kind, rng):
     """A weight from a spectrum as ugly as they come."""
     gap = {
@@ -110,6 +113,8 @@ def test_always_legal(kind):
                 assert found.s.size <= points and found.s[0] == 0 and found.s[-1] == 1
                 assert (np.diff(found.t_us) > 0).all() and (np.diff(found.s) >= 0).all()
                 assert abs(found.duration_us - t_us) <= 0.00501
+    odd = rules.follow(S, rules.roland_cerf(S, 1 + S), 0.51, properties=ODD)
+    assert odd.validate(ODD) == odd and odd.duration_us == 0.51
 
 
 def test_real_spectra():
@@ -139,6 +144,15 @@ def test_real_spectra():
         (lambda: rules.follow(S, np.ones(101), points=1), "at least 2"),
         (lambda: rules.follow(S, np.ones(101), knots="random"), "best"),
         (lambda: rules.floored(S, np.ones(101), 2), "\\[0, 1\\]"),
+        (lambda: rules.floored(S, np.ones(101), "much"), "\\[0, 1\\]"),
+        (lambda: rules.follow(S, np.ones(101), points=2.5), "whole number, got points=2.5"),
+        (lambda: rules.follow(S, np.ones(101), True), "0.5 … 2000"),
+        (lambda: rules.follow(S, np.ones(101), properties={}), "lack 'annealing_time_range'"),
+        (lambda: rules.follow(S, np.ones(101), 0.503, properties=ODD), "below 0.503 µs when rounded"),
+        (lambda: rules.roland_cerf(S, np.ones(101), omega="wide"), "omega must be a number"),
+        (lambda: rules.roland_cerf(S, [[1.0], [1.0, 2.0]]), "gap must be finite numbers"),
+        (lambda: rules.roland_cerf("grid", np.ones(101)), "rising from 0 to 1"),
+        (lambda: rules.multilevel(S, np.ones((101, 2)) * 1j, np.ones((101, 2))), "levels must be finite"),
     ],
 )
 def test_bad_input_is_one_clear_line(call, words):
