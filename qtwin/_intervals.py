@@ -11,6 +11,7 @@ from scipy.stats import nct
 from scipy.stats import t as student
 
 RESAMPLES = 4000
+FEWEST = 4  # of two or three values too many resamples are all alike, and tell nothing of the spread
 MOST_RUNS = 1_000_000
 
 
@@ -37,13 +38,15 @@ class Interval:
 def interval(values, *, method="t", confidence=0.95, rng=0):
     """The Interval of the mean of values (n ≥ 2,); paired: pass the differences.
 
-    method: 't' (Student's) or 'bootstrap' (studentised, 4000 resamples drawn from ``rng``).
+    method: 't' (Student's) or 'bootstrap' (studentised, 4000 resamples drawn from ``rng``; four values at least).
     """
     values = np.asarray(values, float)
     if values.ndim != 1 or values.size < 2:
         raise ValueError(f"an interval needs at least two values in one row, got shape {values.shape}; take more runs")
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must lie between 0 and 1, got {confidence!r}")
+    if not np.isfinite(values).all():
+        raise ValueError("an interval needs finite values, got NaN or infinity; leave those runs out")
     n, mean, sd = values.size, float(values.mean()), float(values.std(ddof=1))
     if method == "t":
         low, high = -student.ppf((1 + confidence) / 2, n - 1), student.ppf((1 + confidence) / 2, n - 1)
@@ -58,6 +61,8 @@ def interval(values, *, method="t", confidence=0.95, rng=0):
 def _studentised(values, confidence, rng):
     """Quantiles of (mean - mean*)/error* over resamples: what replaces ∓t."""
     n = values.size
+    if n < FEWEST:
+        raise ValueError(f"a bootstrap interval needs at least {FEWEST} values, got {n}; take more runs or method='t'")
     chosen = values[np.random.default_rng(rng).integers(0, n, (RESAMPLES, n))]
     errors = chosen.std(axis=1, ddof=1) / np.sqrt(n)
     scores = (values.mean() - chosen.mean(1)) / np.where(errors > 0, errors, np.inf)
@@ -66,9 +71,12 @@ def _studentised(values, confidence, rng):
 
 def power(effect, sd, runs, *, confidence=0.95):
     """Probability that the t interval of ``runs`` pairs lies wholly above zero when the truth is ``effect`` > 0."""
+    runs = np.asarray(runs)
+    if not (runs >= 2).all():
+        raise ValueError(f"an interval needs at least 2 runs, got runs={runs.tolist()!r}")
+    _check(1.0, sd, 0.5)
     if sd == 0:
         return 1.0
-    runs = np.asarray(runs)
     return nct.sf(student.ppf((1 + confidence) / 2, runs - 1), runs - 1, effect * np.sqrt(runs) / sd)
 
 

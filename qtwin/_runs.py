@@ -29,12 +29,14 @@ class Plan:
     settings: dict
     seed: int
 
-    def digest(self, sampler):
+    def digest(self, sampler, embeddings):
         """SHA-256 of everything that the rows depend on."""
         problems = {name: [m.h.tolist(), m.J.tolist(), m.offset] for name, m in self.models.items()}
         schedules = {name: [one.points for one in each] for name, each in self.schedules.items()}
         chip = (sampler.properties or {}).get("chip_id", type(sampler).__name__)
-        content = [problems, schedules, self.reads, self.settings, self.seed, chip]
+        chains = {name: sorted([v, list(chain)] for v, chain in one.items()) for name, one in embeddings.items()}
+        emulated = [one.recipe for one in _within(sampler) if isinstance(one, EmulatedAnnealer)]
+        content = [problems, schedules, self.reads, self.settings, self.seed, chip, chains, emulated]
         return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 
     def order(self):
@@ -51,9 +53,14 @@ class Plan:
 
 def make_plan(problems, schedules, runs, reads, settings, seed, properties):
     """The Plan; ValueError or TypeError in one line for what cannot be run or would be refused."""
-    models = problems if isinstance(problems, dict) else {str(k): one for k, one in enumerate(problems)}
-    models = {str(name): one if isinstance(one, IsingModel) else _model(one) for name, one in models.items()}
-    for name, value, least in (("runs", runs, 1), ("reads", reads, 1)):
+    if not isinstance(problems, (dict, list, tuple)) or not isinstance(schedules, dict):
+        kinds = f"{type(problems).__name__} and {type(schedules).__name__}"
+        raise TypeError(f"problems must be a list or a dict by name, schedules a dict by name, got {kinds}")
+    named = problems if isinstance(problems, dict) else dict(enumerate(problems))
+    models = {str(name): one if isinstance(one, IsingModel) else _model(one) for name, one in named.items()}
+    if len(models) < len(named):
+        raise ValueError(f"two problems have the same name, among {', '.join(map(str, named))}")
+    for name, value, least in (("runs", runs, 1), ("reads", reads, 1), ("rng", seed, 0)):
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
             raise ValueError(f"{name} must be a whole number ≥ {least}, got {value!r}")
     if not models or not schedules:
@@ -61,7 +68,9 @@ def make_plan(problems, schedules, runs, reads, settings, seed, properties):
     for name, model in models.items():
         if model.n > MOST_SPINS:
             raise ValueError(f"problem {name} has {model.n} spins; at most {MOST_SPINS}, to know its ground state")
-    chosen = {str(name): _each(name, one, list(models)) for name, one in dict(schedules).items()}
+    chosen = {str(name): _each(name, one, list(models)) for name, one in schedules.items()}
+    if not isinstance(settings, (dict, type(None))):
+        raise TypeError(f"settings must be a dict of arguments of sample, got {settings!r}")
     plan = Plan(models, chosen, int(runs), int(reads), dict(settings or {}), int(seed))
     taken = {"num_reads", "anneal_schedule", "annealing_time"} & set(plan.settings)
     if taken:
@@ -128,7 +137,12 @@ def embeddings_of(plan, sampler, given):
     """{problem: embedding} for a sampler with a graph, each found once; {} for one without."""
     if not (hasattr(sampler, "nodelist") and hasattr(sampler, "edgelist")):
         return {}
-    given = dict(given or {})
+    if not isinstance(given, (dict, type(None))):
+        raise TypeError(f"embeddings must be a dict {{problem: embedding}}, got {given!r}")
+    given = given or {}
+    for name, one in given.items():
+        if name not in plan.models or not isinstance(one, dict) or sorted(one) != list(range(plan.models[name].n)):
+            raise ValueError(f"the embedding of {name!r} must be a dict {{spin: qubits}} with every spin of a problem")
     return {name: given.get(name) or _embedding(name, model, sampler) for name, model in plan.models.items()}
 
 
@@ -155,11 +169,17 @@ def _qubits(embedding):
 
 def skip(sampler, programmings):
     """Let a seeded emulated annealer pass over the draws of programmings that a checkpoint holds already."""
-    while sampler is not None:
-        if isinstance(sampler, EmulatedAnnealer):
-            sampler.skip(programmings)
-        if isinstance(sampler, Replayer):
+    for one in _within(sampler):
+        if isinstance(one, EmulatedAnnealer):
+            one.skip(programmings)
+        if isinstance(one, Replayer):
             raise ValueError("recorded runs need no checkpoint; leave it out")
+
+
+def _within(sampler):
+    """A sampler and those inside it."""
+    while sampler is not None:
+        yield sampler
         sampler = getattr(sampler, "child", None) or getattr(sampler, "substitute_sampler", None)
 
 
@@ -167,7 +187,10 @@ class Rows:
     """The rows done so far: [problem, schedule, run, success, energy, broken, scale, µs], kept in a file."""
 
     def __init__(self, path, digest):
-        self.path, self._digest, self.rows = None if path is None else Path(path), digest, []
+        try:
+            self.path, self._digest, self.rows = None if path is None else Path(path), digest, []
+        except TypeError:
+            raise TypeError(f"checkpoint must be the path of a file, got {path!r}") from None
         if self.path is not None and self.path.exists():
             try:
                 stored = json.loads(self.path.read_text("utf-8"))
@@ -177,15 +200,20 @@ class Rows:
             if not same:
                 raise ValueError(
                     f"the checkpoint {self.path.name} belongs to another experiment (problems, schedules, reads, "
-                    "settings, seed or solver); use a new file"
+                    "settings, seed, embeddings or solver); use a new file"
                 )
+        self.add([])  # a file that cannot be written is better known before anything is submitted
 
     def add(self, rows):
         """Keep rows; the file is replaced as a whole."""
         self.rows += rows
         if self.path is None:
             return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         part = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
-        part.write_text(json.dumps({"plan": self._digest, "rows": self.rows}), "utf-8")
-        os.replace(part, self.path)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            part.write_text(json.dumps({"plan": self._digest, "rows": self.rows}), "utf-8")
+            os.replace(part, self.path)
+        except OSError as error:
+            reason = f"cannot be written ({type(error).__name__})"
+            raise ValueError(f"the checkpoint {self.path.name} {reason}; give another path") from None

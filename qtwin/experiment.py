@@ -64,12 +64,12 @@ def compare(
     Before anything is submitted: schedules legal for the solver, reads and run time within its limits
     (ValueError in one line).
     """
-    sampler = make_annealer(annealer) if isinstance(annealer, str) else annealer
+    sampler = _sampler(annealer)
     plan = make_plan(problems, schedules, runs, reads, settings, rng, sampler.properties)
-    rows = Rows(checkpoint, plan.digest(sampler))
+    embeddings = embeddings_of(plan, sampler, embeddings)
+    rows = Rows(checkpoint, plan.digest(sampler, embeddings))
     if rows.rows:
         skip(sampler, len(rows.rows))
-    embeddings = embeddings_of(plan, sampler, embeddings)
     done = {(p, k, run) for p, k, run, *_ in rows.rows}
     total = len(plan.models) * len(plan.schedules) * plan.runs
     with _bar(total, "experiment", "programming", silent=not progress) as bar:
@@ -79,6 +79,14 @@ def compare(
                 rows.add(_block(plan, sampler, embeddings, run, p, order))
                 bar.update(len(order))
     return _result(plan, sampler, embeddings, rows.rows)
+
+
+def _sampler(annealer):
+    if isinstance(annealer, str):
+        return make_annealer(annealer)
+    if not (hasattr(annealer, "sample") and hasattr(annealer, "properties")):
+        raise TypeError(f"annealer must be 'emulated', 'qpu' or a sampler, got {annealer!r}")
+    return annealer
 
 
 def _block(plan, sampler, embeddings, run, p, order):
@@ -162,7 +170,7 @@ def source_b(
     annealer='qpu' runs it on D-Wave's QPU.  spectra: see ``lambda_schedules``.  rng: an int, for the
     problems.
     """
-    sampler = make_annealer(annealer) if isinstance(annealer, str) else annealer
+    sampler = _sampler(annealer)
     problems = source_b_problems(rng)
     schedules = {"default": AnnealSchedule.linear(t_us)}
     properties = {**PROPERTIES, **(sampler.properties or {})}
@@ -193,6 +201,8 @@ def shipped_source_b():
 
 def source_b_problems(rng=0):
     """Ten random QUBOs {name: IsingModel}, symmetric with entries uniform in [-5, 5]: five of 4, five of 6 spins."""
+    if isinstance(rng, bool) or not isinstance(rng, (int, np.integer)) or rng < 0:
+        raise ValueError(f"rng must be a whole number ≥ 0, got {rng!r}")
     seeds = np.random.SeedSequence(rng).spawn(10)
     sizes = [4] * 5 + [6] * 5
     return {
@@ -208,6 +218,8 @@ def lambda_schedules(problems, functions=None, t_us=20.0, *, spectra=None, s=Non
     ``energies`` or ``levels`` (S, ≥ 2), ``gap`` (S,) and ``coupling`` (S,); by default the digital twin.
     s: grid (S,), by default source B's 21 points.  properties: the solver's.
     """
+    if not isinstance(problems, dict):
+        raise TypeError(f"problems must be a dict {{name: IsingModel}}, got {type(problems).__name__}")
     functions = AnnealingFunctions.dwave("Advantage_system7.1") if functions is None else functions
     s = np.linspace(0, 1, 21) if s is None else np.asarray(s, float)
     properties, schedules = PROPERTIES if properties is None else properties, {}

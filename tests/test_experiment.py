@@ -131,6 +131,10 @@ def test_runs_needed_is_the_least_number():
         (lambda: runs_needed(0, 1), "effect to see must be > 0"),
         (lambda: runs_needed(1e-9, 1), "over 1,000,000 runs"),
         (lambda: runs_needed(1, 1, wanted=80), "power must lie"),
+        (lambda: interval([1.0, np.nan]), "finite values"),
+        (lambda: interval([1.0, 2.0, 4.0], method="bootstrap"), "at least 4 values, got 3"),
+        (lambda: power(0.1, 0.1, 1), "at least 2 runs"),
+        (lambda: effect_seen(0.1, 1), "at least 2 runs"),
     ],
 )
 def test_statistics_refuse_in_one_line(call, words):
@@ -208,6 +212,19 @@ def test_the_embedding_is_found_once_and_is_the_same_for_all():
     assert again.qubits[0] == 4 and result.kind == "emulated" and (result.broken == 0).all()
 
 
+def test_a_checkpoint_is_of_one_embedding(tmp_path):
+    sampler, path = annealer("emulated", seed=2), tmp_path / "rows.json"
+    first, second = next(zip(sampler.edgelist[:-1], sampler.edgelist[1:], strict=True))
+    given = [{"0": {0: (a,), 1: (b,)}} for a, b in (first, second)]
+    compare([PAIR], TWO, sampler, 1, 5, embeddings=given[0], checkpoint=path, progress=False)
+    compare([PAIR], TWO, sampler, 2, 5, embeddings=given[0], checkpoint=path, progress=False)
+    with pytest.raises(ValueError, match="embeddings or solver"):
+        compare([PAIR], TWO, sampler, 2, 5, embeddings=given[1], checkpoint=path, progress=False)
+    for wrong, kind in (({"0": {0: (first[0],)}}, ValueError), ({"9": given[0]["0"]}, ValueError), (3, TypeError)):
+        with pytest.raises(kind, match="embedding"):
+            compare([PAIR], TWO, sampler, 1, 5, embeddings=wrong, progress=False)
+
+
 def test_schedules_of_their_own_for_each_problem():
     spy = Spy(seed=1)
     other = AnnealSchedule.linear(5)
@@ -232,6 +249,10 @@ def test_schedules_of_their_own_for_each_problem():
         (dict(runs=2.5), "runs must be a whole number"),
         (dict(settings={"num_reads": 3}), "settings must not hold num_reads"),
         (dict(problems={"p": instances.chain(25, rng=0)}), "25 spins; at most 24"),
+        (dict(problems={1: PAIR, "1": PAIR}), "two problems have the same name"),
+        (dict(rng=-1), "rng must be a whole number ≥ 0, got -1"),
+        (dict(rng=1.7), "rng must be a whole number"),
+        (dict(checkpoint="/proc/none/rows.json"), "rows.json cannot be written"),
     ],
 )
 def test_nothing_is_submitted_when_something_is_wrong(change, words):
@@ -245,6 +266,21 @@ def test_nothing_is_submitted_when_something_is_wrong(change, words):
 def test_a_problem_of_another_kind_is_refused():
     with pytest.raises(TypeError, match="a problem is an IsingModel or a BQM, got int"):
         compare([3], TWO, Spy())
+    for arguments, words in (
+        ((PAIR, TWO, Spy()), "a list or a dict by name.*got IsingModel and dict"),
+        (([PAIR], [LINEAR], Spy()), "got list and list"),
+        (([PAIR], TWO, None), "'emulated', 'qpu' or a sampler, got None"),
+    ):
+        with pytest.raises(TypeError, match=words):
+            compare(*arguments)
+    with pytest.raises(TypeError, match="settings must be a dict"):
+        compare([PAIR], TWO, Spy(), settings=3)
+    with pytest.raises(TypeError, match="checkpoint must be the path"):
+        compare([PAIR], TWO, Spy(), checkpoint=3)
+    with pytest.raises(TypeError, match="problems must be a dict"):
+        lambda_schedules([PAIR])
+    with pytest.raises(ValueError, match="rng must be a whole number"):
+        source_b_problems("a")
 
 
 # ---- resuming, recording
@@ -278,6 +314,9 @@ def test_checkpoints_of_others_and_damaged_ones_are_refused(tmp_path):
         arguments = dict(schedules=TWO, reads=20) | change
         with pytest.raises(ValueError, match="rows.json belongs to another experiment"):
             compare([PAIR], annealer=Spy(seed=4), runs=1, checkpoint=path, progress=False, **arguments)
+    for other in (Spy(bath=Bath(T_mK=20)), Spy(control_errors=None), Spy(levels=3)):  # the same chip id
+        with pytest.raises(ValueError, match="belongs to another experiment"):
+            compare([PAIR], TWO, other, 1, 20, checkpoint=path, progress=False)
     path.write_text(path.read_text()[:-5])
     with pytest.raises(ValueError, match="rows.json is damaged"):
         compare([PAIR], TWO, Spy(seed=4), 1, 20, checkpoint=path, progress=False)
