@@ -61,3 +61,27 @@ def test_bands_have_the_colour_of_their_model():
     rgb = [",".join(str(int(LOOKS[name][0][k : k + 2], 16)) for k in (1, 3, 5)) for name in ("SRU", "LSTM")]
     assert [fill.fillcolor.replace(" ", "") for fill in fills] == [f"rgba({colour},0.2)" for colour in rgb]
     np.testing.assert_allclose(fills[0].y, X + 2)
+
+
+def test_seeds_are_a_median_and_a_band_in_their_panel():
+    x, values = np.arange(3), np.array([[1.0, 4.0, 2.0], [0.1, 0.3, 0.2], [0.05, 0.01, 0.04]])
+    panels = {
+        "SpinSRU": {"fine-tuned": (x, values / 10), "from scratch": (x, values)},
+        "PadSRU": {"from scratch": (x, values)},
+    }
+    figure = figures.plot_seed_curves(panels, x="updates", title="Seeds", description="Seeds in words.")
+    bands = [trace for trace in figure.data if trace.line.width == 0]
+    curves = [trace for trace in figure.data if trace.line.width != 0]
+    assert [t.name for t in curves] == [
+        "fine-tuned, validation",
+        "from scratch, validation",
+        "from scratch, validation",
+    ]
+    assert np.allclose(curves[1].y, [2.0, 0.2, 0.04]) and len(bands) == 6
+    for curve, low, high in zip(curves, bands[::2], bands[1::2], strict=True):
+        assert (low.yaxis, high.yaxis) == (curve.yaxis, curve.yaxis) and high.fill == "tonexty"
+        assert (
+            np.less_equal(low.y, curve.y) & np.less_equal(curve.y, high.y)
+        ).all() and low.line.color == curve.line.color
+    with pytest.raises(ValueError, match=r"values \(K, seeds\), got \(3,\) and \(3,\)"):
+        figures.plot_seed_curves({"": {"one": (x, values[:, 0])}})

@@ -7,7 +7,7 @@ dotted; emulated orange, recorded sky, measured purple, with the word in the leg
 
 from ._base import COLOURS, Figure, template
 from ._experiment import plot_comparison
-from ._flow import plot_flow
+from ._flow import plot_flow, plot_seed_curves
 from ._learning import (
     plot_error_against_size,
     plot_gap_scatter,
@@ -45,6 +45,7 @@ __all__ = [
     "plot_problem",
     "plot_schedules",
     "plot_score_ladder",
+    "plot_seed_curves",
     "plot_spectrum",
     "plot_twin",
 ]

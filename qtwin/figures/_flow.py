@@ -3,6 +3,7 @@
 import numpy as np
 
 from ._base import COLOURS, INK, MUTED, SHADES, rgba, style
+from ._learning import plot_learning_curves
 from ._lines import plot_lines
 
 _DARK, _PALE = SHADES["gap"][1][0], SHADES["gap"][2][0]
@@ -49,6 +50,36 @@ def plot_flow(curves, *, title, description, marks=(), seen=None, **options):
         if trace.name in looks:
             _dress(trace, *looks[trace.name], marks is True or trace.name in marks)
     return figure if seen is None else _shade(figure, seen)
+
+
+def plot_seed_curves(panels, *, x="updates", title=None, description=None):
+    """Validation of several seeds: their median as in ``plot_learning_curves``, their range as a band at 20 %.
+
+    panels: {panel: {name: (x (K,), values (K, seeds))}}.
+    """
+    runs = {panel: {name: _seeds(*run) for name, run in named.items()} for panel, named in panels.items()}
+    middle = {
+        panel: {name: (k, None, np.median(v, 1)) for name, (k, v) in named.items()} for panel, named in runs.items()
+    }
+    every = np.concatenate([values.ravel() for named in runs.values() for _, values in named.values()])
+    limits = (every.min() / 2, every.max() * 2)
+    figure = plot_learning_curves(middle, x=x, y_range=limits, title=title, description=description)
+    for k, named in enumerate(runs.values()):
+        tail = "" if k == 0 else str(k + 1)
+        for name, (steps, values) in named.items():
+            colour = next(trace.line.color for trace in figure.data if trace.name == f"{name}, validation")
+            look = dict(mode="lines", line=dict(width=0, color=colour), showlegend=False, hoverinfo="skip")
+            look |= dict(xaxis=f"x{tail}", yaxis=f"y{tail}")
+            figure.add_scatter(x=steps, y=values.min(1), **look)
+            figure.add_scatter(x=steps, y=values.max(1), fill="tonexty", fillcolor=rgba(colour, 0.2), **look)
+    return figure
+
+
+def _seeds(x, values):
+    x, values = np.asarray(x, float), np.asarray(values, float)
+    if values.ndim != 2 or x.shape != values.shape[:1]:
+        raise ValueError(f"a run needs x (K,) and values (K, seeds), got {x.shape} and {values.shape}")
+    return x, values
 
 
 def _look(name):
