@@ -412,6 +412,9 @@ def test_reverse_from_a_high_state_gets_the_levels_it_needs():
     shallow = {"anneal_schedule": [[0, 1], [1, 0.8], [2, 1]], "initial_state": top, "num_reads": 4}
     sampleset = EmulatedAnnealer(seed=1).sample_ising(h, J, **shallow)
     assert all(dict(d.sample) == top for d in sampleset.data(["sample"]))
+    used = EmulatedAnnealer(seed=1, **QUIET)
+    used.sample_ising(h, J)  # keeps a table of fewer levels
+    assert all(dict(d.sample) == top for d in used.sample_ising(h, J, **shallow).data(["sample"]))
     with pytest.raises(ValueError, match="above the lowest 16 levels; raise levels"):
         EmulatedAnnealer(levels=16, seed=1).sample_ising(h, J, **shallow)
 

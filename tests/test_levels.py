@@ -172,6 +172,14 @@ def test_the_guard_sees_a_crossing_that_is_passed(tabled):
     assert estimate > 1 and abs(s - 0.502) < 0.02
 
 
+def test_the_guard_speaks_up_where_a_fast_anneal_passes_a_gap_that_the_table_follows(tabled):
+    """25 MHz at 4 GHz per unit of s: Landau and Zener say that 45 % pass it in 0.5 µs, and none in 20 µs."""
+    table = RateTable(qubo(6, 290, "symmetric"), FUNCTIONS, levels=24)
+    estimates = [table.diabatic_estimate(AnnealSchedule.linear(t))[0] for t in (0.5, 20)]
+    passed = np.exp(-(np.pi**2) * 0.0256**2 * np.array([500, 20e3]) / 4.0)
+    assert passed[0] > 0.4 and estimates[0] > 0.1 and passed[1] < 1e-6 and estimates[1] < 1e-3
+
+
 @pytest.mark.parametrize("n", [4, 9])
 def test_degenerate_ground_levels_are_no_crossing_to_the_guard(n, tabled):
     J = np.triu(np.random.default_rng(n).uniform(-1, 1, (n, n)), 1)
