@@ -162,3 +162,24 @@ def test_who_knows_the_chain_and_the_product_start_misses_nothing():
 def test_one_step_does_not_tell_where_y_points():
     with pytest.raises(ValueError, match="at least two seen steps"):
         observation.predict_knowing_the_chain(observation.traces(3, 2, 4, rng=0)[:, :1], 3)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda x: LinearPrediction(0), "window must be an integer ≥ 1, got 0"),
+        (lambda x: LinearPrediction(2, reach=-1), "reach must be an integer ≥ 0, got -1"),
+        (lambda x: LinearPrediction(2, ridge=np.nan), "ridge must be a finite number ≥ 0, got nan"),
+        (lambda x: LinearPrediction(2).predict(x, 3), "nothing is fitted yet"),
+        (lambda x: LinearPrediction(2).fit([x]).predict(x, -2), "steps must be an integer ≥ 1, got -2"),
+        (lambda x: SiteNetwork("none").predict(x, 0), "steps must be an integer ≥ 1, got 0"),
+        (lambda x: observation.drawer([]), "at least one chain length"),
+        (lambda x: observation.drawer([x], batch=0), "batch must be an integer ≥ 1"),
+        (lambda x: traces(3, 2, -1, rng=0), "steps must be an integer ≥ 1, got -1"),
+        (lambda x: observation.predict_knowing_the_chain(x, 0), "steps must be an integer ≥ 1, got 0"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_one_line(call, message):
+    with pytest.raises(ValueError, match=message) as refused:
+        call(traces(3, 4, 6, rng=0))
+    assert "\n" not in str(refused.value)

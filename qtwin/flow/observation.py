@@ -25,7 +25,7 @@ from torch.nn import functional as F
 from .._memory import refuse_if_too_big
 from ..ising import spins_of
 from .networks import SRU
-from .physics import Chain, bloch_product, evolve, product_states
+from .physics import Chain, bloch_product, evolve, product_states, whole
 
 DT = 0.1  # a step that moves the state visibly
 MEMORIES = ("none", "sru", "lstm")
@@ -44,6 +44,7 @@ def observe(psi):
 
 def traces(n, count, steps, *, rng, dt=DT):
     """What is seen of ``count`` random product states evolving exactly: (count, steps + 1, n, 2)."""
+    n, count, steps = whole("n", n), whole("count", count), whole("steps", steps)
     refuse_if_too_big(4 * 16 * count * (steps + 1) << n, f"{count} trajectories of {steps} steps with n={n}")
     psi0, times = product_states(n, count, rng=rng), dt * np.arange(steps + 1)
     parts = np.array_split(psi0, max(1, count * (steps + 1) >> max(0, 20 - n)))
@@ -88,6 +89,7 @@ class SiteNetwork(nn.Module):
     @torch.no_grad()
     def predict(self, seen, steps):
         """Go on from a window: (B, W, n, 2) → (B, steps, n, 2), numpy in and out."""
+        steps = whole("steps", steps)
         x, memory = self(torch.as_tensor(_checked(seen), dtype=torch.float32))
         x, out = x[:, -1:], []
         for _ in range(steps):
@@ -123,7 +125,9 @@ def drawer(data, *, batch=32):
 
     data: list of traces (count, T, n, 2), one array for each length.
     """
-    data = [torch.as_tensor(_checked(x), dtype=torch.float32) for x in data]
+    data, batch = [torch.as_tensor(_checked(x), dtype=torch.float32) for x in data], whole("batch", batch)
+    if not data:
+        raise ValueError("data must hold the traces of at least one chain length, got none")
 
     def draw(step, rng):
         x = data[step % len(data)]
@@ -140,7 +144,11 @@ class LinearPrediction:
     """
 
     def __init__(self, window, *, reach=1, ridge=1e-10):
-        self.window, self.reach, self.ridge = window, reach, ridge
+        if isinstance(reach, bool) or not isinstance(reach, (int, np.integer)) or reach < 0:
+            raise ValueError(f"reach must be an integer ≥ 0, got {reach!r}")
+        if not 0 <= ridge < np.inf:
+            raise ValueError(f"ridge must be a finite number ≥ 0, got {ridge!r}")
+        self.window, self.reach, self.ridge = whole("window", window), reach, ridge
         self.coefficients = None  # by distance to the left and to the right end, at most reach: (features, 2)
 
     def fit(self, data):
@@ -159,7 +167,9 @@ class LinearPrediction:
 
     def predict(self, seen, steps):
         """Go on from at least ``window`` steps: (B, W, n, 2) → (B, steps, n, 2)."""
-        x = _checked(seen)[:, -self.window :]
+        if self.coefficients is None:
+            raise ValueError("nothing is fitted yet; call fit(data) first")
+        x, steps = _checked(seen)[:, -self.window :], whole("steps", steps)
         kinds = self._kinds(x.shape[2])
         missing = set(kinds) - set(self.coefficients)
         if x.shape[1] < self.window or missing:
@@ -194,7 +204,7 @@ def predict_knowing_the_chain(seen, steps, *, dt=DT, chain=None):
     The first step gives z and x of each spin and so ±y.  The signs are those that fit the window best, from d⟨σz⟩/dt
     = -2g⟨σy⟩ on, one flip after the other.  ``chain``: a :class:`~qtwin.flow.physics.Chain`; None is the source's.
     """
-    seen = _checked(seen)
+    seen, steps = _checked(seen), whole("steps", steps)
     if seen.shape[1] < 2:
         raise ValueError(f"at least two seen steps tell the sign of y, got {seen.shape[1]}")
     z, x = seen[:, 0].transpose(2, 0, 1)
