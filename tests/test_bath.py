@@ -141,6 +141,23 @@ def test_long_pause_ends_in_the_gibbs_state(n, seed, s):
     np.testing.assert_allclose(populations, gibbs(model, FUNCTIONS, s, 15)[: table.K], atol=1e-6)
 
 
+def test_a_cell_that_ends_in_equilibrium_ends_in_gibbs_state_to_rounding():
+    """Whatever it began with: the steps before it are left out, and so are their derivatives."""
+    table, rng = RateTable(qubo(4, 1), FUNCTIONS, cells=64), np.random.default_rng(0)
+    for cell in (10, 30):
+        dwell = np.array([5.0, 60 / abs(table.cells.decay[cell, table.cells.count[cell] - 2])])
+        at = np.array([cell + 1, cell])
+        ends = [table.cells.evolve(rng.dirichlet(np.ones(16)), at, dwell) for _ in range(2)]
+        np.testing.assert_array_equal(*ends)
+        levels = 2 * np.pi * np.linalg.eigvalsh(hamiltonian(table.model, FUNCTIONS, table.cells.s[cell]))
+        weights = np.exp(-(levels - levels[0]) / table.bath.kT)
+        np.testing.assert_allclose(ends[0], weights / weights.sum(), rtol=1e-8, atol=1e-15)
+        goal, record = rng.uniform(size=16), table.cells.record(ends[0], at, dwell)[1]
+        back, slopes = table.cells.back(goal, at, dwell, record)
+        np.testing.assert_allclose(back, ends[0] @ goal, rtol=1e-12)
+        assert (slopes == 0).all()
+
+
 def test_one_spin_relaxes_at_its_rate():
     """Two levels: p_excited(t) = p_eq + (p_0 - p_eq) e^(-(γ(ω) + γ(-ω)) |⟨0|σz|1⟩|² t)."""
     h, s, t_us = 0.3, 0.42, 0.003
