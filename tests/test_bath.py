@@ -412,6 +412,13 @@ def test_degenerate_ground_levels_are_no_crossing_to_the_guard(n):
     assert fast == pytest.approx(1e6 * table.diabatic_estimate(AnnealSchedule.linear(20))[0])
 
 
+def test_degenerate_levels_cost_no_search_for_a_gap(monkeypatch):
+    monkeypatch.setattr(Driven, "_gap", None)
+    J = np.triu(np.full((6, 6), -2.0), 1)
+    table = RateTable(IsingModel(np.linspace(-4, 4, 6), J), FUNCTIONS)  # two ground states
+    assert table.diabatic_estimate(AnnealSchedule.linear(20))[0] < 1e-6
+
+
 # ---- refusals
 
 

@@ -421,6 +421,13 @@ def test_lambda_schedules_are_legal_and_slow_where_lambda_is_large():
     assert 0.25 < slow < 0.55  # its smallest gap is at s = 0.42
 
 
+def test_lambda_is_that_of_the_problem_as_auto_scale_programs_it():
+    model = instances.qubo(4, rng=102)
+    both = {"a": model, "b": IsingModel(3 * model.h, 3 * model.J)}
+    found = lambda_schedules(both, spectra=exact_spectrum, progress=False)
+    np.testing.assert_allclose(found["a"].points, found["b"].points, atol=0.011)
+
+
 def test_source_b_runs_as_one_call():
     result = source_b(EmulatedAnnealer(seed=1), 1, 20, spectra=exact_spectrum, progress=False)
     assert result.success.shape == (10, 3, 1) and result.schedules == ("default", "twin Λ", "exact Λ")

@@ -87,6 +87,14 @@ def test_gap_of_a_crossing_is_read_from_overlaps():
         assert gap[0, 1] == pytest.approx(g, rel=0.02)
 
 
+@pytest.mark.parametrize(("mhz", "ends", "pairs"), [(0.6, [0, 1, 2], 0), (0.4, [1, 0, 2], 1), (np.nan, [1, 0, 2], 1)])
+def test_labels_go_on_with_their_states_through_gaps_below_half_a_megahertz(mhz, ends, pairs):
+    gap = np.full((3, 3), np.nan)
+    gap[0, 1] = gap[1, 0] = 2e-3 * np.pi * mhz
+    after, passed = Followed._pass(np.arange(3), np.array([1, 0, 2]), gap)
+    assert after.tolist() == ends and len(passed) == pairs
+
+
 # ---- rates from it
 
 
@@ -214,6 +222,9 @@ def test_one_table_serves_every_device_scale_and_bath(tabled, built):
     assert len(built) == 1
     RateTable(qubo(5, 3), device, COHERENT, levels=32)
     assert len(built) == 2
+    RateTable(IsingModel(model.h, -model.J), device, COHERENT, levels=32)  # other couplings
+    assert len(built) == 3
+    assert RateTable(model, device, COHERENT, levels=16)._driven.table.K == 16 and len(built) == 4
 
 
 def test_two_embeddings_of_one_problem_build_one_table(built):
