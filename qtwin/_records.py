@@ -290,6 +290,8 @@ class StructuredReplayer(_Graph, Replayer):
 
 def recorder(sampler, path):
     """A Recorder, with the sampler's graph where it has one."""
+    if not hasattr(sampler, "sample") or not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"record takes a sampler and the path of a file, got {sampler!r} and {path!r}")
     if hasattr(sampler, "nodelist") and hasattr(sampler, "edgelist"):
         return StructuredRecorder(sampler, path, graph=(sampler.nodelist, sampler.edgelist))
     return Recorder(sampler, path)

@@ -348,6 +348,8 @@ def default_levels(model, state=None):
     """
     if model.n <= DENSE_QUBITS and state is None:
         return min(2**model.n, 32)
+    if state is not None and not 0 <= state < 2**model.n:
+        raise ValueError(f"a classical state is a basis index 0 … {2**model.n - 1}, got {state!r}")
     energies = model.energies()
     need = 0 if state is None else int((energies <= energies[state]).sum()) + 8
     if model.n <= DENSE_QUBITS:

@@ -186,3 +186,9 @@ def test_a_recorder_is_a_sampler_like_its_child(recorded, tmp_path):
     answers = sampler.sample_ising([0.0] * 30 + [1.0], {}, num_reads=2)
     assert list(answers.variables) == [30]
     dimod.testing.assert_sampler_api(annealer("recorded", recorded[0]))
+
+
+def test_record_takes_a_sampler_and_a_path(tmp_path):
+    for sampler, path in ((None, tmp_path / "runs"), (EmulatedAnnealer(seed=0), 3)):
+        with pytest.raises(TypeError, match="record takes a sampler and the path of a file"):
+            record(sampler, path)

@@ -280,3 +280,8 @@ def test_a_reverse_anneal_starts_from_its_state(tabled):
     there = AnnealSchedule([[0, 1], [1, 0.9], [2, 1]])
     back = table.probabilities(table.evolve(there, table.classical_start(state)))
     assert back[state] > 0.999
+
+
+def test_levels_for_a_state_that_there_is_not():
+    with pytest.raises(ValueError, match="a classical state is a basis index 0 … 7, got 8"):
+        default_levels(qubo(3, 1), 8)
