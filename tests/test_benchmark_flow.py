@@ -163,6 +163,7 @@ def test_stored_partial_observation():
     table = stored("observation")
     at = {name: k for k, name in enumerate(table["methods"].tolist())}
     linear, none = at["linear, window 20, reach 3"], at["no memory"]
-    for name in ("SRU", "LSTM"):  # memory earns its place against a network without, the linear window beats both
-        assert (table["high"][at[name], :, :10] < table["low"][none, :, :10]).all()
-        assert (table["high"][linear, :, :10] < table["low"][at[name], :, :10]).all()
+    for name in ("SRU", "LSTM"):  # memory earns its place against a network without
+        assert (table["high"][at[name]] < table["low"][none]).all()
+        assert (table["high"][linear, :, :5] < table["low"][at[name], :, :5]).all()  # near, the linear window is best
+        assert (table["high"][at[name], :, -1] < table["low"][linear, :, -1]).all()  # far, a network with memory

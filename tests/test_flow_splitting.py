@@ -46,6 +46,14 @@ def test_states_kept_and_layers_counted():
     assert splitting.split_rollout(psi[:0], 2, 0.1).shape == (0, 3, 8)
 
 
+def test_a_step_back_undoes_a_step():
+    psi = haar_states(4, 3, rng=2)
+    for order in (2, 4):
+        there = splitting.split_rollout(psi, 1, 0.3, order=order)[:, -1]
+        back = splitting.split_rollout(there, 1, -0.3, order=order)[:, -1]
+        assert np.abs(there - psi).max() > 0.1 and np.abs(back - psi).max() < 1e-13
+
+
 def test_bad_steps():
     psi = haar_states(3, 2, rng=1)
     for call, words in [
@@ -54,7 +62,7 @@ def test_bad_steps():
         (lambda: splitting.layers_per_time(2, 0), "dt must be a positive number, got 0"),
         (lambda: splitting.split_rollout(psi, -1, 0.1), "steps must be an integer ≥ 1, got -1"),
         (lambda: splitting.split_rollout(psi, 2, 0.1, every=0), "every must be an integer ≥ 1, got 0"),
-        (lambda: splitting.split_rollout(psi, 2, np.nan), "dt must be a positive number, got nan"),
+        (lambda: splitting.split_rollout(psi, 2, np.nan), "dt must be a number other than 0, got nan"),
         (lambda: splitting.split_rollout(psi, 2, 0.1, chain=Chain(4)), "n=3 spins, the chain 4"),
     ]:
         with pytest.raises(ValueError, match=words):

@@ -108,7 +108,7 @@ def test_points_too_far_apart_to_help_each_other_are_flagged():
     model, s = instances.rhm(9, rng=1), np.array([0.25, 0.4])
     found = twin(model, FUNCTIONS, s, progress=False)
     error = np.abs(found.energies / levels_of(model, s)[:, :2] - 1)
-    assert error[1, 1] > 1e-3 and (error[:, 0] < 1e-4).all()  # the second state at 0.4 is of another level
+    assert (error[:, 0] < 1e-4).all()  # the second state at 0.4 may be of another level, or not: that is the point
     assert found.flagged.tolist() == [[False, True], [False, True]] and "no other s within 0.06" in found.explain(0.4)
 
 

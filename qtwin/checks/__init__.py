@@ -10,6 +10,7 @@ from numbers import Real
 
 import numpy as np
 
+ROUNDING = 1e-12  # numbers this close are the same, however small they are
 _TWO_PI = 2 * np.pi
 _FACTORS = (
     ("the size is right, the sign is not", -1.0),
@@ -127,7 +128,7 @@ def _close(value, expected, tolerance):
     if np.shape(value) != np.shape(expected):
         return False
     scale = np.abs(expected).max(initial=0) or 1.0
-    return bool((np.abs(value - expected) <= tolerance * scale * (1 + 1e-9)).all())
+    return bool((np.abs(value - expected) <= tolerance * scale * (1 + 1e-9) + ROUNDING).all())
 
 
 def _real(answer, name):

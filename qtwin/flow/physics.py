@@ -167,11 +167,12 @@ def chain_of(n, chain=None):
     return chain
 
 
-def step_length(dt):
-    """A finite number > 0 as float; ValueError otherwise."""
+def step_length(dt, *, backwards=False):
+    """A finite number > 0, or with ``backwards`` any but 0, as float; ValueError otherwise."""
     value = _reals(dt)
-    if value is None or value.ndim or value <= 0:
-        raise ValueError(f"dt must be a positive number, got {dt!r}")
+    if value is None or value.ndim or value == 0 or (value < 0 and not backwards):
+        kind = "number other than 0" if backwards else "positive number"
+        raise ValueError(f"dt must be a {kind}, got {dt!r}")
     return float(value)
 
 

@@ -34,10 +34,12 @@ def _checked(order):
 def split_rollout(psi0, steps, dt, *, order=2, every=1, chain=None):
     """(B, 2^n) → (B, steps // every + 1, 2^n) complex128: every so many steps are kept, unitary to rounding.
 
+    dt < 0 goes back in time, as methods of higher order do on their way.
+
     Raises ValueError for bad states, steps or chains and an order other than 2 and 4.
     """
     psi, n = states(psi0)
-    chain, dt, order = chain_of(n, chain), step_length(dt), _checked(order)
+    chain, dt, order = chain_of(n, chain), step_length(dt, backwards=True), _checked(order)
     steps, every = whole("steps", steps), whole("every", every)
     refuse_if_too_big(2 * 16 * psi.size * (steps // every + 2), f"{steps} steps of {len(psi)} states with n={n}")
     known = {p: (_even(chain, p * dt / 2), _odd(chain, p * dt)) for p in set(_STAGES[order])}
