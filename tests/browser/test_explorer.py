@@ -126,7 +126,15 @@ def test_family_and_menu_by_keyboard(explorer):
     page.wait_for_function("document.querySelector('.qtwin-explorer').innerText.match(/Spins n .even.\\s+6/)")
     seen.root.locator("select").select_option(label="Advantage_system7.1 (GHz)")
     page.wait_for_function("document.querySelector('.qtwin-sentence').innerText.includes('GHz')")
+    wait_until_idle(page)
     assert page.trouble == []
+
+
+def wait_until_idle(page):
+    """Until the kernel has answered everything; what follows starts from a page at rest."""
+    kernel = "window.jupyterapp.shell.currentWidget.sessionContext.session.kernel"
+    page.wait_for_function(f"{kernel}.status === 'idle'", timeout=30_000)
+    page.wait_for_timeout(300)
 
 
 def test_a_late_slider_message_does_not_override_a_new_family(explorer):
@@ -145,9 +153,7 @@ def test_a_late_slider_message_does_not_override_a_new_family(explorer):
     page.evaluate("() => window.busy")
     page.wait_for_function("document.querySelector('.qtwin-sentence').innerText.includes('2 states')")
     page.wait_for_timeout(1500)
-    page.wait_for_function(
-        "window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'idle'", timeout=30_000
-    )
+    wait_until_idle(page)
     assert seen.value("Coupling") == 1 and "uniform" not in seen.sentence
     assert float(seen.slider("Coupling").get_attribute("aria-valuenow")) == 1
     seen.press("Coupling", "Home", 1)
