@@ -68,12 +68,18 @@ def scaled(model):
 
 def median_ms(call, runs):
     """Median processor time of a call in ms."""
-    times = []
-    for _ in range(runs):
-        start = time.process_time()
-        call()
-        times.append(time.process_time() - start)
-    return 1e3 * float(np.median(times))
+    return float(alternating_ms([call], runs)[0])
+
+
+def alternating_ms(calls, runs):
+    """Median processor times of several calls in ms, taken in turn, so that their ratios hold on a busy machine."""
+    times = np.empty((runs, len(calls)))
+    for run in times:
+        for k, call in enumerate(calls):
+            start = time.process_time()
+            call()
+            run[k] = time.process_time() - start
+    return 1e3 * np.median(times, axis=0)
 
 
 def ground_weights(model):
@@ -95,8 +101,8 @@ def speed():
         table, weights = RateTable(model, FUNCTIONS, levels=levels), ground_weights(model)
         optimise(model, FUNCTIONS, table=table)
         build = median_ms(lambda m=model, k=levels: RateTable(m, FUNCTIONS, levels=k), 9 if n < 8 else 3)
-        one, many = (median_ms(lambda t=table, s=s: t.evolve(s), 200) for s in (LINEAR, twelve))
-        slope = median_ms(lambda t=table, w=weights: t.gradient(LINEAR, w), 200)
+        calls = [lambda t=table, s=s: t.evolve(s) for s in (LINEAR, twelve)]
+        one, many, slope = alternating_ms([*calls, lambda t=table, w=weights: t.gradient(LINEAR, w)], 200)
         best = median_ms(lambda m=model, t=table: optimise(m, FUNCTIONS, table=t), 5)
         print(
             f"N={n} K={levels:<3}{build:10.1f}{one:9.3f}{many:11.3f}{slope:10.3f} ({slope / one:.2f}){best:15.0f}",
