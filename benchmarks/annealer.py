@@ -101,7 +101,7 @@ def speed():
         model = qubo(n, 1)
         table, weights = RateTable(model, FUNCTIONS, levels=levels), ground_weights(model)
         optimise(model, FUNCTIONS, table=table)
-        build = median_ms(lambda m=model, k=levels: RateTable(m, FUNCTIONS, levels=k), 9 if n < 8 else 3)
+        build = median_ms(lambda m=model, k=levels: RateTable(m, FUNCTIONS, levels=k), {4: 101, 6: 15, 8: 3}[n])
         calls = [lambda t=table, s=s: t.evolve(s) for s in (LINEAR, twelve)]
         one, many, slope = alternating_ms([*calls, lambda t=table, w=weights: t.gradient(LINEAR, w)], 200)
         best = median_ms(lambda m=model, t=table: optimise(m, FUNCTIONS, table=t), 5)
