@@ -21,9 +21,7 @@ BLOCK = 2**21  # matrix elements held at a time
 ALIKE = 1e-6  # rad/ns: levels closer than this at a cell are one, whatever an anneal does; their basis is arbitrary
 STEP = 4  # cells from one dense eigenproblem to the next
 GUARD = 8  # levels above the K kept that a dense eigenproblem adds to the span
-RESIDUAL = (
-    0.025  # largest ‖Hv - Ev‖ of a level in the span, in units of kT; above it the cell gets its own eigenproblem
-)
+RESIDUAL = 0.025  # largest ‖Hv - Ev‖ in the span, in units of kT; above it a cell gets its own eigenproblem
 
 
 @dataclass(frozen=True, eq=False, repr=False)

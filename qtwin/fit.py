@@ -154,7 +154,7 @@ def fit(
         bars = _bar(plan.steps, run.done, progress and team.rank == 0)
         with bars as bar, _ctrl_c() as pressed, _fast_products(), freed_memory_kept():
             while run.done < plan.steps:
-                if team.any(pressed.is_set() or _asked(stop), device):
+                if team.any(pressed.is_set() or asked(stop), device):
                     break
                 run.step(draw, loss, checkpoint)
                 bar.set_postfix(loss=f"{run.last:.3g}", refresh=False)
@@ -183,7 +183,8 @@ def _device(device, rank):
     return torch.device("cuda", int(os.environ.get("LOCAL_RANK", rank)) % torch.cuda.device_count())
 
 
-def _asked(stop):
+def asked(stop):
+    """Whether ``stop``, an Event, a function or None, says to stop now."""
     return False if stop is None else stop.is_set() if hasattr(stop, "is_set") else stop()
 
 

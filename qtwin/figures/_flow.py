@@ -57,6 +57,8 @@ def plot_seed_curves(panels, *, x="updates", title=None, description=None):
 
     panels: {panel: {name: (x (K,), values (K, seeds))}}.
     """
+    if not panels or not all(panels.values()):
+        raise ValueError("panels must hold at least one run each, got none")
     runs = {panel: {name: _seeds(*run) for name, run in named.items()} for panel, named in panels.items()}
     middle = {
         panel: {name: (k, None, np.median(v, 1)) for name, (k, v) in named.items()} for panel, named in runs.items()

@@ -25,7 +25,7 @@ from torch.nn import functional as F
 from .._memory import refuse_if_too_big
 from ..ising import spins_of
 from .networks import SRU
-from .physics import Chain, bloch_product, evolve, product_states, whole
+from .physics import bloch_product, chain_of, evolve, product_states, spin_count, step_length, whole
 
 DT = 0.1  # a step that moves the state visibly
 MEMORIES = ("none", "sru", "lstm")
@@ -34,7 +34,7 @@ MEMORIES = ("none", "sru", "lstm")
 def observe(psi):
     """⟨σz_i⟩ and ⟨σx_i⟩ of each spin: states (…, 2^n) → (…, n, 2)."""
     psi = np.asarray(psi)
-    n, x = psi.shape[-1].bit_length() - 1, np.arange(psi.shape[-1])
+    n, x = spin_count(psi), np.arange(psi.shape[-1])
     weights = np.abs(psi) ** 2
     norm = weights.sum(-1, keepdims=True)
     up = weights @ spins_of(x, n).astype(float) / norm
@@ -68,6 +68,7 @@ class SiteNetwork(nn.Module):
         super().__init__()
         if memory not in MEMORIES:
             raise ValueError(f"memory must be one of {', '.join(MEMORIES)}, got {memory!r}")
+        width = whole("width", width)
         self.memory, self.scale = memory, scale
         self.inward = nn.Sequential(nn.Linear(8, width), nn.SiLU(), nn.Linear(width, width))
         self.mix = nn.ModuleList(nn.Conv1d(width, width, 3, padding=1) for _ in range(2))
@@ -153,6 +154,10 @@ class LinearPrediction:
 
     def fit(self, data):
         """data: list of traces (B, T, n, 2) of chains of any length → self."""
+        if not isinstance(data, (list, tuple)) or not data:
+            raise ValueError(
+                "data must be a list of traces (B, T, n, 2), one for each length, got another thing or none"
+            )
         gram, right = {}, {}
         for x in data:
             x = _checked(x)
@@ -204,12 +209,12 @@ def predict_knowing_the_chain(seen, steps, *, dt=DT, chain=None):
     The first step gives z and x of each spin and so ±y.  The signs are those that fit the window best, from d⟨σz⟩/dt
     = -2g⟨σy⟩ on, one flip after the other.  ``chain``: a :class:`~qtwin.flow.physics.Chain`; None is the source's.
     """
-    seen, steps = _checked(seen), whole("steps", steps)
+    seen, steps, dt = _checked(seen), whole("steps", steps), step_length(dt)
     if seen.shape[1] < 2:
         raise ValueError(f"at least two seen steps tell the sign of y, got {seen.shape[1]}")
     z, x = seen[:, 0].transpose(2, 0, 1)
     n, count = z.shape[1], min(seen.shape[1], 6)
-    chain = Chain(n) if chain is None else chain
+    chain = chain_of(n, chain)
     size = np.sqrt(np.clip(1 - z**2 - x**2, 0, None))
     y = -np.sign(chain.g) * np.where(seen[:, 1, :, 0] < z, -size, size)
 
@@ -238,6 +243,8 @@ def _product(z, x, y):
 
 def _checked(x):
     x = np.asarray(x, float)
-    if x.ndim != 4 or x.shape[-1] != 2 or 0 in x.shape or not np.isfinite(x).all():
-        raise ValueError(f"traces must be finite numbers (B, T, n, 2), z and x last, got shape {x.shape}")
+    fits = x.ndim == 4 and x.shape[-1] == 2 and 0 not in x.shape
+    if not fits or not np.isfinite(x).all():
+        got = "NaN or infinity" if fits else f"shape {x.shape}"
+        raise ValueError(f"traces must be finite numbers (B, T, n, 2), z and x last, got {got}")
     return x

@@ -235,6 +235,7 @@ def _network(chosen, seed, target, progress, stop):
 
 
 def _gates(chosen, seed, target, progress, stop):
+    from ..fit import asked
     from .gates import fit_gates
 
     rng, pairs = np.random.default_rng(seed), []
@@ -244,11 +245,11 @@ def _gates(chosen, seed, target, progress, stop):
         pairs.append((psi, evolve(psi, [chosen.dt])[:, 0]))
     told = []
 
-    def asked():
-        told.append(False if stop is None else stop.is_set() if hasattr(stop, "is_set") else bool(stop()))
+    def listening():
+        told.append(asked(stop))
         return told[-1]
 
-    gates, _ = fit_gates(pairs, chosen.dt, iterations=chosen.steps, rng=seed, stop=asked)
+    gates, _ = fit_gates(pairs, chosen.dt, iterations=chosen.steps, rng=seed, stop=listening)
     return gates, None, any(told)
 
 
