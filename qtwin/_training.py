@@ -1,6 +1,7 @@
 """A training under way: one optimiser step, one mark, one checkpoint (the loop is in :mod:`qtwin.fit`)."""
 
 import time
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,6 +13,21 @@ from ._checkpoint import read, write
 FORMAT = 1
 OPTIMISERS = {"adamw": (torch.optim.AdamW, (0.9, 0.98)), "adam": (torch.optim.Adam, (0.9, 0.999))}
 STATE = ("step", "exp_avg", "exp_avg_sq")
+
+
+@contextmanager
+def float32_products(precision):
+    """Inside, products of float32 matrices have ``precision``, as in ``torch.set_float32_matmul_precision``.
+
+    "medium": by oneDNN, twice as fast as torch's default on processors of AMD with AVX-512; it also allows bfloat16
+    factors, which oneDNN takes where the processor has matrix units for them.  "highest": float32 everywhere.
+    """
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(precision)
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 class Training:
@@ -61,11 +77,11 @@ class Training:
         )
 
     def mark(self, validate, checkpoint):
-        """Validate, note the mean loss since the last mark, save."""
+        """Validate (in float32 whatever the processor), note the mean loss since the last mark, save."""
         found = np.nan
         if validate is not None:
             self.network.eval()
-            with torch.no_grad():
+            with torch.no_grad(), float32_products("highest"):
                 found = float(validate(self.network))
         self.marks.append((self.done, self.total / self.count, found, self.seconds))
         self.total, self.count = 0.0, 0

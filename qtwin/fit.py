@@ -30,7 +30,7 @@ import torch
 
 from ._memory import freed_memory_kept
 from ._team import Team, processes
-from ._training import OPTIMISERS, Training
+from ._training import OPTIMISERS, Training, float32_products
 
 __all__ = ["History", "Plan", "fit", "processes"]
 
@@ -126,7 +126,7 @@ def fit(
 
     draw(step, rng) → a tensor, or a tuple or dict of tensors, each with a leading axis of rows.
     loss(network, batch) → a scalar, a mean over rows.  validate(network) → a number, called at each mark
-    without gradients and in eval mode.  callback(history) follows each mark.
+    without gradients, in eval mode and in float32.  callback(history) follows each mark.
     checkpoint: a path; written at each mark and at a stop, resumed from if it is there.
     stop: a threading.Event or a function without arguments, asked before every step.  Ctrl-C stops too,
     after the step under way, and returns; a second Ctrl-C interrupts at once.
@@ -152,7 +152,7 @@ def fit(
             run.resume(checkpoint)
         team.begin(network, run.done)
         bars = _bar(plan.steps, run.done, progress and team.rank == 0)
-        with bars as bar, _ctrl_c() as pressed, _fast_products(), freed_memory_kept():
+        with bars as bar, _ctrl_c() as pressed, float32_products("medium"), freed_memory_kept():
             while run.done < plan.steps:
                 if team.any(pressed.is_set() or asked(stop), device):
                     break
@@ -207,20 +207,6 @@ def _bar(total, done, progress):
 
     silent = not progress or os.environ.get("TQDM_DISABLE", "") not in ("", "0")
     return tqdm(total=total, initial=done, desc="training", unit="step", delay=1, disable=silent)
-
-
-@contextmanager
-def _fast_products():
-    """Float32 products by oneDNN: twice as fast as torch's default on processors of AMD with AVX-512.
-
-    The setting also allows bfloat16 factors, which oneDNN takes where the processor has matrix units for them.
-    """
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("medium")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)
 
 
 @contextmanager

@@ -50,6 +50,11 @@ def chi_square_p(counts, probabilities):
     return chi2.sf(((observed - wanted)[use] ** 2 / wanted[use]).sum(), max(use.sum() - 1, 1))
 
 
+def test_levels_a_millionth_apart_are_two():
+    info = EmulatedAnnealer(**QUIET).sample_ising({0: 1.0, 1: 5e-7}, {(0, 1): 0.0}, num_reads=1).info
+    assert info["level_energies"] == pytest.approx([-1 - 5e-7, -1 + 5e-7, 1 - 5e-7, 1 + 5e-7], abs=1e-12)
+
+
 # ---- conformance
 
 

@@ -205,6 +205,16 @@ def test_coupled_gap_does_not_depend_on_the_offset():
     np.testing.assert_allclose(qtwin.spectrum(lifted, LINEAR, s, levels=5, states=True).gap_coupled, plain, rtol=1e-6)
 
 
+def test_a_weak_coupling_couples():
+    model = qtwin.instances.tfim(3)
+    weak = qtwin.IsingModel([1e-5, 0, 0], model.J)  # breaks the parity: ⟨1|dH/ds|0⟩ is some 1e-5
+    s = np.array([0.5])
+    odd = qtwin.spectrum(model, LINEAR, s, levels=5, states=True)
+    found = qtwin.spectrum(weak, LINEAR, s, levels=5, states=True)
+    assert found.gap_coupled == pytest.approx(found.gap, rel=1e-12)
+    assert odd.gap_coupled[0] > 2 * odd.gap[0]  # without the field the first level does not couple
+
+
 def test_coupled_gap_of_the_chain_is_the_gap_of_the_even_sector():
     s = np.linspace(0.1, 0.8, 8)
     result = qtwin.spectrum(qtwin.instances.tfim(6), LINEAR, s, levels=32, states=True)

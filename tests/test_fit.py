@@ -138,6 +138,20 @@ def test_the_history_averages_every_loss_since_the_mark_before():
     assert np.isnan(history.validations).all()
 
 
+def test_validation_asks_for_float32_whatever_training_takes():
+    seen = {"loss": set(), "validate": set()}
+
+    def noted(where, value):
+        seen[where].add(torch.get_float32_matmul_precision())
+        return value
+
+    before = torch.get_float32_matmul_precision()
+    plan = Plan(steps=2, every=1)
+    fit(network(), draw, lambda n, b: noted("loss", loss(n, b)), plan, validate=lambda n: noted("validate", 0.0))
+    assert seen == {"loss": {"medium"}, "validate": {"highest"}}
+    assert torch.get_float32_matmul_precision() == before
+
+
 def test_batches_may_be_a_tensor_a_tuple_or_arrays():
     whole, _ = trained(Plan(steps=3))
     net = network()

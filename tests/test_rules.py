@@ -27,6 +27,12 @@ def test_roland_cerf_of_grover_has_its_closed_form():
     assert np.abs(found.t_us / 200 - exact).max() < 1e-3
 
 
+def test_roland_cerf_is_one_over_the_gap_and_omega_squared():
+    s, gap = np.array([0, 0.5, 1]), np.array([4.0, 0.5, 2.0])
+    assert rules.roland_cerf(s, gap, omega=0.3) == pytest.approx([1 / 16.09, 1 / 0.34, 1 / 4.09], rel=1e-12)
+    assert rules.roland_cerf(s, gap) == pytest.approx([1 / 16.04, 1 / 0.29, 1 / 4.04], rel=1e-12)  # ω = 4/20
+
+
 def test_a_constant_gap_gives_a_linear_anneal():
     found = rules.follow(S, rules.roland_cerf(S, np.full(S.size, 2.0)), 20.0)
     assert found == AnnealSchedule.linear(20.0)

@@ -27,6 +27,7 @@ from ..schedule import AnnealingFunctions
 from . import LAMBDAS
 
 FAMILIES = ("chain", "regular", "all_to_all", "lhz")
+STREAMS = {"chain": 0, "regular": 1, "all_to_all": 2}  # key of the random stream: fixed for ever, as stored data are
 SPLITS = ("train", "validation", "test")
 DEGREE = 3  # of the regular graphs
 STRENGTH = 3.0  # C of the LHZ problems, source A's
@@ -256,7 +257,7 @@ def _draw_block(family, M, index, seed, split):
         first = index * size % whole
         h, J = _draw_block("all_to_all", M, index * size // whole, seed, split)
         return h[first : first + size], J[first : first + size]
-    key = (SPLITS.index(split), FAMILIES.index(family), M, index)
+    key = (SPLITS.index(split), STREAMS[family], M, index)
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
     B = block_size(family, M)
     if family == "regular":
