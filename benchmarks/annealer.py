@@ -26,7 +26,7 @@ from threadpoolctl import threadpool_limits
 
 from qtwin import AnnealingFunctions, AnnealSchedule, Bath, IsingModel, gap_curves, instances, rules, shipped
 from qtwin._requests import PROPERTIES, scale_factor
-from qtwin._threads import cores
+from qtwin._support.threads import cores
 from qtwin.bath import RateTable
 from qtwin.control import optimise
 from qtwin.dynamics import Frame, evolve, perturbation

@@ -20,7 +20,7 @@ import torch
 from torch import nn
 
 from qtwin import fit, gaps
-from qtwin._threads import cores
+from qtwin._support.threads import cores
 from qtwin.gaps import _convlstm, networks
 
 CURVES = dict.fromkeys(range(3, 9), 13_000) | {9: 12_000}

@@ -18,7 +18,7 @@ import numpy as np
 import qtwin
 from qtwin._block import levels_block
 from qtwin._reduced import levels_reduced
-from qtwin._threads import cores
+from qtwin._support.threads import cores
 from qtwin.hamiltonian import hamiltonian, thread_pool
 
 S = np.linspace(0, 1, 31)

@@ -9,7 +9,7 @@ import os
 import sys
 import time
 
-from qtwin._threads import cores
+from qtwin._support.threads import cores
 from qtwin.widgets import LearningLab
 from qtwin.widgets._lab_run import FIRST, NETWORKS, Run, Settings, _kept
 

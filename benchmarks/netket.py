@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 
 from qtwin import AnnealingFunctions, instances, spectrum
-from qtwin._threads import one_blas_thread
+from qtwin._support.threads import one_blas_thread
 from qtwin.nqs.ansatz import RBM
 from qtwin.nqs.sampling import ExactSum, Metropolis
 from qtwin.nqs.vmc import Descent, energy, optimise, scale

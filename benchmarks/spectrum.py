@@ -20,7 +20,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 import numpy as np
 
 import qtwin
-from qtwin._threads import cores
+from qtwin._support.threads import cores
 from tests.oracles import dense_hamiltonian, nasty_set
 
 S = np.linspace(0, 1, 31)

@@ -23,7 +23,7 @@ Names load on first use, so ``import qtwin`` is light.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+from ._support.version import __version__
 
 _NAMES = {
     "IsingModel": "ising",

@@ -10,7 +10,7 @@ that threads share; parts are added in order, so results do not depend on the nu
 import numpy as np
 
 from ._dense import cholesky, congruence, lowest_pairs, solve_factored
-from ._jit import kernel
+from ._support.jit import kernel
 from .hamiltonian import FAST, step_all
 
 PARTS = 32

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.linalg import eigh, qr
 
 from ._dense import orthonormalise, rotate_rows
-from ._memory import refuse_if_too_big
+from ._support.memory import refuse_if_too_big
 from .hamiltonian import chebyshev, spin_count, step_all, thread_pool
 
 GAIN = 1e3  # of one filter at the highest wanted level

@@ -13,9 +13,9 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from ._inputs import checked_problem
-from ._jit import kernel
-from ._memory import refuse_if_too_big
-from ._threads import one_blas_thread
+from ._support.jit import kernel
+from ._support.memory import refuse_if_too_big
+from ._support.threads import one_blas_thread
 
 MAX_SPINS = 8
 FIRST_CELLS = 256

@@ -22,8 +22,8 @@ from scipy.sparse import csr_array
 from tqdm.auto import tqdm
 
 from ._block import MAX_STEPS, PATIENCE, Block
-from ._memory import refuse_if_too_big
-from ._threads import one_blas_thread
+from ._support.memory import refuse_if_too_big
+from ._support.threads import one_blas_thread
 from .hamiltonian import thread_pool
 from .schedule import AnnealingFunctions
 

@@ -13,7 +13,7 @@ from scipy.linalg import eigh
 from scipy.optimize import minimize_scalar
 
 from ._populations import evolve, evolve_back, group_levels, group_rates
-from ._threads import one_blas_thread
+from ._support.threads import one_blas_thread
 from .ising import spins_of
 
 TWO_PI = 2 * np.pi

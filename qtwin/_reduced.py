@@ -19,7 +19,7 @@ import numpy as np
 from ._basis import Basis, ritz
 from ._block import Block
 from ._dense import back_substitute
-from ._memory import refuse_if_too_big
+from ._support.memory import refuse_if_too_big
 from .hamiltonian import chebyshev, spin_count, thread_pool
 
 CAPACITY = 192  # basis vectors at most

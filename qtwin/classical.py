@@ -15,7 +15,7 @@ from heapq import heapify, heapreplace
 
 import numpy as np
 
-from ._jit import kernel
+from ._support.jit import kernel
 
 MAX_SPINS = 24
 

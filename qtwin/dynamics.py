@@ -23,8 +23,8 @@ import numpy as np
 
 from ._frame import MAX_SPINS, SAME, Frame, dense, filon, magnus, phases, units
 from ._inputs import checked_problem, checked_schedule
-from ._jit import kernel
-from ._threads import one_blas_thread
+from ._support.jit import kernel
+from ._support.threads import one_blas_thread
 
 __all__ = ["Evolution", "Frame", "LandauZener", "evolve", "landau_zener", "perturbation"]
 

@@ -24,8 +24,8 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from ._memory import refuse_if_too_big
-from ._threads import cores, one_blas_thread
+from ._support.memory import refuse_if_too_big
+from ._support.threads import cores, one_blas_thread
 from .ising import IsingModel, classical_energies
 
 LAPACK_N = 8  # LAPACK for any number of levels up to here

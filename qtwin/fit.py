@@ -28,7 +28,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ._memory import freed_memory_kept
+from ._support.memory import freed_memory_kept
 from ._team import Team, processes
 from ._training import OPTIMISERS, Training, float32_products
 

@@ -16,8 +16,8 @@ from numba import types
 from numba.extending import intrinsic
 from scipy.sparse.linalg import LinearOperator
 
-from ._jit import kernel
-from ._threads import cores
+from ._support.jit import kernel
+from ._support.threads import cores
 
 FAST = {"contract", "arcp", "nsz", "reassoc"}
 TILE_BITS = 12  # 2 x 16 KiB of float32: first cache

@@ -5,7 +5,6 @@ import sys
 
 import numpy as np
 import pytest
-from oracle_bath import bloch_redfield, closed_anneal, gibbs, hamiltonian
 from scipy.integrate import quad
 from scipy.linalg import expm
 
@@ -13,6 +12,7 @@ from qtwin import AnnealingFunctions, AnnealSchedule, IsingModel, instances
 from qtwin._populations import positive_step
 from qtwin._rates import Driven
 from qtwin.bath import Bath, RateTable
+from tests.oracle_bath import bloch_redfield, closed_anneal, gibbs, hamiltonian
 
 FUNCTIONS = AnnealingFunctions.dwave("Advantage_system7.1")
 OHMIC = Bath(width_ghz=0)

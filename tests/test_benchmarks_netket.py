@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from oracles import kron_hamiltonian
 
 from benchmarks import _netket_run, netket
 from qtwin import instances
 from qtwin.nqs.ansatz import RBM
+from tests.oracles import kron_hamiltonian
 
 
 def test_time_to_an_accuracy_by_hand():

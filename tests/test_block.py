@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import qtwin
-from qtwin import _block, _memory
+from qtwin import _block
 from qtwin._block import levels_block
+from qtwin._support import memory
 from qtwin.hamiltonian import hamiltonian
 from tests.oracles import dense_hamiltonian, free_fermion_levels, nasty_set
 
@@ -119,7 +120,7 @@ def test_bad_input_is_refused(monkeypatch):
         levels_block(energies, A, B[1:], 2)
     with pytest.raises(ValueError, match="k must lie in 1 … 256"):
         levels_block(energies, A, B, 257)
-    monkeypatch.setattr(_memory, "memory_available", lambda: 2**16)
+    monkeypatch.setattr(memory, "memory_available", lambda: 2**16)
     with pytest.raises(MemoryError, match="n=8 with 3 levels and states at 7 points needs up to"):
         levels_block(energies, A, B, 3, states=True)
 

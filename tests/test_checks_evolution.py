@@ -6,10 +6,10 @@ The answers come from an independent place: matrix exponentials, entropies and s
 import numpy as np
 import pytest
 import scipy.linalg
-from oracles import X, Z, kron_operator
 
 from qtwin.checks import NotYet, evolution
 from qtwin.flow.physics import product_states
+from tests.oracles import X, Z, kron_operator
 
 
 def explains(check, *answer, word):

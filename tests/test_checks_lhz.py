@@ -7,10 +7,10 @@ import itertools
 
 import numpy as np
 import pytest
-from oracles import X, kron_operator
 
 from qtwin import instances
 from qtwin.checks import NotYet, lhz
+from tests.oracles import X, kron_operator
 
 MODEL = instances.all_to_all(3, rng=28)
 h, J = MODEL.h, MODEL.J

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from oracles import dense_hamiltonian, free_fermion_levels, kron_hamiltonian
 
 from qtwin import IsingModel, instances
 from qtwin.checks import NotYet, states
 from qtwin.nqs.ansatz import EXP, MLP, RBM
 from qtwin.nqs.sampling import ExactSum
 from qtwin.nqs.vmc import Descent, optimise
+from tests.oracles import dense_hamiltonian, free_fermion_levels, kron_hamiltonian
 
 A, B = 2 * np.exp(-1.05) - 0.06, 2 * 0.3**1.8
 

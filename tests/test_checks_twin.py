@@ -5,11 +5,11 @@ The answers are computed here another way: by dense matrices, by numbers printed
 
 import numpy as np
 import pytest
-from oracles import dense_hamiltonian
 
 from qtwin import AnnealingFunctions, IsingModel, instances, spectrum, twin
 from qtwin.checks import NotYet
 from qtwin.checks import twin as check
+from tests.oracles import dense_hamiltonian
 
 FUNCTIONS = AnnealingFunctions.exponential()
 

@@ -5,10 +5,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import qutip
-from oracle_bath import transverse
 
 from qtwin import AnnealingFunctions, AnnealSchedule, IsingModel, _frame, instances
 from qtwin.dynamics import Frame, evolve, landau_zener, perturbation
+from tests.oracle_bath import transverse
 
 LINEAR = AnnealingFunctions.linear()
 EXPONENTIAL = AnnealingFunctions.exponential()

@@ -15,7 +15,7 @@ import torch
 import torch.distributed as dist
 
 from qtwin import fit as module
-from qtwin._checkpoint import read, write
+from qtwin._support.checkpoint import read, write
 from qtwin._training import check_rows
 from qtwin.fit import History, Plan, fit, processes
 

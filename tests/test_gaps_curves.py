@@ -5,10 +5,10 @@ from functools import reduce
 import numpy as np
 import pytest
 import scipy.linalg
-from oracles import dense_hamiltonian, kron_hamiltonian
 
 from qtwin import IsingModel
 from qtwin.gaps import LAMBDAS, _curve_kernels, curves
+from tests.oracles import dense_hamiltonian, kron_hamiltonian
 
 ALL = ("perturbation_start", "perturbation_end", "rpa", "projected_classical", "projected_mean_field")
 COARSE = np.array([0.0, 0.2, 0.4, 0.6, 0.8, 1.0])

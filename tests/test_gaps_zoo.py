@@ -192,13 +192,13 @@ def test_missing_altered_and_unlisted_weights_are_one_clear_error(tiny, tmp_path
 def test_packing_refuses_what_does_not_belong_together(tiny, tmp_path):
     with pytest.raises(ValueError, match="holds no finished training of graph-all"):
         _weights.pack("graph-all", tiny / "trained", out=tmp_path)
-    from qtwin import _checkpoint
+    from qtwin._support import checkpoint
 
     for path in (tiny / "trained").glob("*.safetensors"):
         shutil.copy(path, tmp_path)
-    state, header = _checkpoint.read(tmp_path / "curve-chain-seed3.safetensors")
+    state, header = checkpoint.read(tmp_path / "curve-chain-seed3.safetensors")
     header["made"]["recipe"]["steps"] += 1
-    _checkpoint.write(tmp_path / "curve-chain-seed3.safetensors", state, header)
+    checkpoint.write(tmp_path / "curve-chain-seed3.safetensors", state, header)
     with pytest.raises(ValueError, match="follow different recipes"):
         _weights.pack("curve-chain", tmp_path, out=tmp_path)
     with pytest.raises(ValueError, match="MB, at most 7; keep fewer seeds"):

@@ -10,8 +10,8 @@ import numba
 import numpy as np
 import pytest
 
-from qtwin import _jit
-from qtwin._jit import kernel
+from qtwin._support import jit
+from qtwin._support.jit import kernel
 
 
 def double(x):
@@ -39,7 +39,7 @@ def test_without_a_place_for_the_cache_kernels_still_work(monkeypatch):
             raise RuntimeError("cannot cache function 'double': no locator available for file 'x.py'")
         return numba.njit(**options)
 
-    monkeypatch.setattr(_jit, "njit", nowhere)
+    monkeypatch.setattr(jit, "njit", nowhere)
     compiled = kernel(double)
     assert compiled(21) == 42
     assert compiled.stats.cache_path is None
@@ -48,11 +48,12 @@ def test_without_a_place_for_the_cache_kernels_still_work(monkeypatch):
 def test_a_change_in_any_kernel_file_renews_the_cache(tmp_path):
     """A kernel that calls one of another file must not run the old one after an update."""
     package = tmp_path / "small"
-    package.mkdir()
-    (package / "__init__.py").write_text("")
-    (package / "_jit.py").write_text(Path(_jit.__file__).read_text(encoding="utf-8"), encoding="utf-8")
-    (package / "inner.py").write_text("from ._jit import kernel\n@kernel\ndef f(x):\n    return x + 1\n")
-    outer = "from ._jit import kernel\nfrom .inner import f\n@kernel\ndef g(x):\n    return 2 * f(x)\n"
+    (package / "_support").mkdir(parents=True)
+    for folder in (package, package / "_support"):
+        (folder / "__init__.py").write_text("")
+    (package / "_support" / "jit.py").write_text(Path(jit.__file__).read_text(encoding="utf-8"), encoding="utf-8")
+    (package / "inner.py").write_text("from ._support.jit import kernel\n@kernel\ndef f(x):\n    return x + 1\n")
+    outer = "from ._support.jit import kernel\nfrom .inner import f\n@kernel\ndef g(x):\n    return 2 * f(x)\n"
     (package / "outer.py").write_text(outer)
 
     def result():
@@ -60,7 +61,7 @@ def test_a_change_in_any_kernel_file_renews_the_cache(tmp_path):
         return subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.strip()
 
     assert result() == result() == "4"
-    (package / "inner.py").write_text("from ._jit import kernel\n@kernel\ndef f(x):\n    return x + 100\n")
+    (package / "inner.py").write_text("from ._support.jit import kernel\n@kernel\ndef f(x):\n    return x + 100\n")
     assert result() == "202"
 
 

@@ -3,13 +3,13 @@
 import dimod
 import numpy as np
 import pytest
-from oracle_bath import hamiltonian, transverse
 
 from qtwin import AnnealingFunctions, AnnealSchedule, Bath, IsingModel, _levels, annealers, bath, instances
 from qtwin._followed import Followed
 from qtwin._levels import level_table
 from qtwin.bath import RateTable, default_levels
 from qtwin.dynamics import evolve
+from tests.oracle_bath import hamiltonian, transverse
 
 FUNCTIONS = AnnealingFunctions.dwave("Advantage_system7.1")
 COHERENT = Bath(1e-3, width_ghz=0)

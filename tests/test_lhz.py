@@ -5,11 +5,11 @@ import pickle
 
 import numpy as np
 import pytest
-from oracles import X, Z, kron_operator
 
 from qtwin import AnnealingFunctions, IsingModel, gap_curves, instances, spectrum
 from qtwin.ising import index_of, spins_of
 from qtwin.lhz import LHZProblem, lhz, needed_strength
+from tests.oracles import X, Z, kron_operator
 
 LINEAR = AnnealingFunctions.linear()
 LAM = np.linspace(0, 1, 31)

@@ -6,18 +6,18 @@ import sys
 
 import pytest
 
-from qtwin import _memory
+from qtwin._support import memory
 
 MEASURE = """
 import numpy as np
-from qtwin import _memory
+from qtwin._support import memory
 
 def resident():
     with open("/proc/self/statm") as line:
         return 4096 * int(line.read().split()[1])
 
 before = resident()
-with _memory.freed_memory_kept():
+with memory.freed_memory_kept():
     pieces = [np.ones(2**20, np.uint8) for _ in range(96)]  # 96 MB in pieces that the allocator takes from its heap
     del pieces
     kept = resident() - before
@@ -38,10 +38,10 @@ def test_freed_memory_is_kept_inside_and_given_back_after():
 
 def test_other_systems_are_left_alone(monkeypatch):
     monkeypatch.setattr(sys, "platform", "win32")
-    with _memory.freed_memory_kept() as nothing:
+    with memory.freed_memory_kept() as nothing:
         assert nothing is None
 
 
 def test_an_error_inside_passes_through():
-    with pytest.raises(KeyError), _memory.freed_memory_kept():
+    with pytest.raises(KeyError), memory.freed_memory_kept():
         raise KeyError("inside")

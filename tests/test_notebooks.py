@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
-from notebook_lint import MAX_BYTES, RULES, lint, source
 
 from qtwin.course import CARD_FORMAT, card
+from tests.notebook_lint import MAX_BYTES, RULES, lint, source
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("[0-9]*.ipynb"))

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from oracles import dense_hamiltonian
 from scipy.linalg import eigh
 
 from qtwin import IsingModel, instances
@@ -12,6 +11,7 @@ from qtwin.nqs.ansatz import MLP, RBM, SINH
 from qtwin.nqs.excited import State
 from qtwin.nqs.sampling import ExactSum, Metropolis
 from qtwin.nqs.vmc import Descent, optimise
+from tests.oracles import dense_hamiltonian
 
 A, B, N = 0.9, 0.7, 5
 MODEL = instances.all_to_all(N, rng=3)

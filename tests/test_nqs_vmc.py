@@ -4,7 +4,6 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from oracles import dense_hamiltonian, kron_hamiltonian
 from scipy.linalg import eigh, expm
 
 from qtwin import IsingModel, instances, nqs
@@ -13,6 +12,7 @@ from qtwin.nqs import vmc
 from qtwin.nqs.ansatz import AUTOREGRESSIVE, EXP, MLP, RBM, SINH, Network
 from qtwin.nqs.sampling import Direct, ExactSum, Metropolis
 from qtwin.nqs.vmc import Descent, optimise
+from tests.oracles import dense_hamiltonian, kron_hamiltonian
 
 A, B = 0.9, 0.7
 NETWORKS = [MLP, RBM, EXP, SINH, AUTOREGRESSIVE]

@@ -8,8 +8,9 @@ from scipy.sparse import diags_array, eye_array, kron
 from scipy.sparse.linalg import eigsh
 
 import qtwin
-from qtwin import _block, _memory
+from qtwin import _block
 from qtwin._reduced import _Pencil, levels_reduced, memory_needed
+from qtwin._support import memory
 from tests.oracles import dense_hamiltonian, free_fermion_levels, nasty_set
 
 S = np.linspace(0, 1, 9)
@@ -156,7 +157,7 @@ def test_bad_input_is_refused():
 
 
 def test_too_little_memory_is_refused_with_the_memory_needed(monkeypatch):
-    monkeypatch.setattr(_memory, "memory_available", lambda: 2**20)
+    monkeypatch.setattr(memory, "memory_available", lambda: 2**20)
     with pytest.raises(MemoryError, match=f"n=9 needs up to {memory_needed(9) / 2**30:.3g} GiB"):
         levels_reduced(qtwin.instances.chain(9, rng=0).energies(), *LINEAR)
 

@@ -11,13 +11,13 @@ pytest.importorskip("plotly")
 pytest.importorskip("torch")
 
 import scipy.linalg
-from oracles import X, Z, kron_operator
 from traitlets import TraitError
 
 from qtwin import flow
 from qtwin.flow.splitting import split_rollout
 from qtwin.widgets import FlowExplorer
 from qtwin.widgets._flow_words import growth, place, power
+from tests.oracles import X, Z, kron_operator
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from .._memory import refuse_if_too_big
+from .._support.memory import refuse_if_too_big
 from .physics import MAX_SPINS, states, step_length, whole
 
 

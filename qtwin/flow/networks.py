@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from .._memory import refuse_if_too_big
+from .._support.memory import refuse_if_too_big
 from ._environments import CLASSES, environments, flips
 from .physics import states, whole
 

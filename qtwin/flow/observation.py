@@ -22,7 +22,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .._memory import refuse_if_too_big
+from .._support.memory import refuse_if_too_big
 from ..ising import spins_of
 from .networks import SRU
 from .physics import bloch_product, chain_of, evolve, product_states, spin_count, step_length, whole

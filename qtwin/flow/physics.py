@@ -16,8 +16,8 @@ from operator import length_hint
 import numpy as np
 import scipy.linalg
 
-from .._memory import refuse_if_too_big
-from .._threads import one_blas_thread
+from .._support.memory import refuse_if_too_big
+from .._support.threads import one_blas_thread
 from ..ising import classical_energies, spins_of
 
 DT = 0.002  # the source's time step

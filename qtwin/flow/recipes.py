@@ -143,7 +143,7 @@ def train(name, seed=0, *, preset="full", folder=None, progress=True, stop=None)
 
     Raises ValueError for a folder that holds a training by another recipe under this name.
     """
-    from .. import _weights
+    from .._support import weights
 
     chosen = name if isinstance(name, Recipe) else recipe(name, preset)
     if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or seed < 0:
@@ -159,13 +159,13 @@ def train(name, seed=0, *, preset="full", folder=None, progress=True, stop=None)
     make = {"Gates": _gates, "Generator": _generator}.get(chosen.kind, _network)
     model, history, stopped = make(chosen, seed, target, progress, stop)
     if target is not None and not stopped:
-        _weights.write_trained(target, tensors_of(model), history, made)
+        weights.write_trained(target, tensors_of(model), history, made)
     return Trained(model, history, made, stopped)
 
 
 def _claim(target, made):
     """Note beside a checkpoint what it is made by: the loop knows its plan, not the data.  Refuse that of another."""
-    from .._weights import plain
+    from .._support.weights import plain
 
     note, checkpoint = target.with_suffix(".recipe.json"), target.with_suffix(".checkpoint")
     if checkpoint.exists() and note.exists() and json.loads(note.read_text(encoding="utf-8")) != plain(made):
@@ -201,10 +201,10 @@ def tensors_of(model):
 
 
 def _read(target, chosen, made):
-    from .. import _weights
+    from .._support import weights
     from ..fit import History
 
-    tensors, header = _weights.read_trained(target, made)
+    tensors, header = weights.read_trained(target, made)
     marks = header["history"]
     history = None if marks is None else History(**marks, done=int(marks["steps"][-1]))
     return Trained(model_from(chosen, tensors), history, made)

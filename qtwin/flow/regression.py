@@ -18,7 +18,7 @@ import scipy.linalg
 import scipy.sparse
 from scipy.sparse.linalg import expm_multiply
 
-from .._memory import refuse_if_too_big
+from .._support.memory import refuse_if_too_big
 from ..ising import spins_of
 from ._environments import CLASSES, environments, flips
 from .physics import MAX_SPINS, spin_count, states, step_length, whole

@@ -11,7 +11,7 @@ A layer is one sweep over even or odd bonds; the last sweep of a step joins the 
 import numpy as np
 import scipy.linalg
 
-from .._memory import refuse_if_too_big
+from .._support.memory import refuse_if_too_big
 from ..ising import spins_of
 from .physics import chain_of, states, step_length, whole
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import _weights
+from .._support import weights
 from .physics import relative_entropy, states, whole
 from .recipes import Recipe, model_from, recipe
 
@@ -32,7 +32,7 @@ def load(name, *, folder=None):
     there are) and for altered weights, FileNotFoundError for missing ones.
     """
     recipe(name)
-    arrays, header = _weights.read(name, FOLDER if folder is None else folder, key=_KEY, remedy=REMEDY)
+    arrays, header = weights.read(name, FOLDER if folder is None else folder, key=_KEY, remedy=REMEDY)
     return FlowModel(arrays, header)
 
 
@@ -98,7 +98,7 @@ def pack(name, folder, *, out=None, count=100):
     paths = sorted(Path(folder).glob(f"{name}-seed*.safetensors"), key=lambda path: int(path.stem.split("seed")[-1]))
     if not paths:
         raise ValueError(f"{folder} holds no finished training of {name}; python -m qtwin.flow train {name} makes one")
-    found, headers = zip(*map(_weights.read_trained, paths), strict=True)
+    found, headers = zip(*map(weights.read_trained, paths), strict=True)
     made = [header["made"] for header in headers]
     for path, other in zip(paths, made, strict=True):
         if other["recipe"] != made[0]["recipe"]:
@@ -109,7 +109,7 @@ def pack(name, folder, *, out=None, count=100):
     header = {"recipe": made[0]["recipe"], "seeds": [m["seed"] for m in made], "made_with": headers[0]["made_with"]}
     header["histories"] = [h["history"] and {key: _short(row) for key, row in h["history"].items()} for h in headers]
     header["scores"] = scores(FlowModel(arrays, header), count=count)
-    return _weights.write(name, arrays, header, FOLDER if out is None else out, key=_KEY)
+    return weights.write(name, arrays, header, FOLDER if out is None else out, key=_KEY)
 
 
 def scores(model, *, steps=100, count=100):

@@ -13,7 +13,7 @@ from functools import lru_cache
 import torch
 from torch import nn
 
-from .._jit import kernel
+from .._support.jit import kernel
 from ._base import POINTS, CurveNetwork
 from ._convlstm import _array, _cell, _cell_back, _load, bfloat16_products
 

@@ -7,7 +7,7 @@ in :mod:`qtwin.gaps.curves`; J symmetric with zero diagonal.
 
 import numpy as np
 
-from .._jit import kernel
+from .._support.jit import kernel
 
 SWEEPS = 200  # of the mean field, at most
 SETTLED = 1e-9  # largest change of a magnetisation in the last sweep

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch.autograd.function import once_differentiable
 
-from .._jit import kernel
+from .._support.jit import kernel
 from ._convlstm import _array, _load, _store, _tanh
 
 EPSILON = 1e-5  # as in torch.nn.LayerNorm

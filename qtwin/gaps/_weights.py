@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import _weights
-from .._weights import LARGEST, MANIFEST, read_trained
+from .._support import weights
+from .._support.weights import LARGEST, MANIFEST, read_trained
 
 __all__ = ["LARGEST", "MANIFEST", "pack", "read", "read_trained", "score", "write", "write_trained"]
 
@@ -29,7 +29,7 @@ _INTERVAL = "interval."
 
 def write_trained(path, network, history, made):
     """The result of one training: its state, its history, what made it."""
-    _weights.write_trained(path, network.state_dict(), history, made)
+    weights.write_trained(path, network.state_dict(), history, made)
 
 
 def pack(name, folder, *, out=None, data=None):
@@ -102,7 +102,7 @@ def score(log_gaps, target):
 
 def write(stem, tensors, header, folder):
     """Write a shipped file and note its hash in the manifest → its path."""
-    return _weights.write(stem, tensors, header, folder, key=_KEY)
+    return weights.write(stem, tensors, header, folder, key=_KEY)
 
 
 def read(stem, folder=None):
@@ -111,7 +111,7 @@ def read(stem, folder=None):
     Raises FileNotFoundError for a file that is not there, ValueError for one that the manifest does not
     know or that was altered.
     """
-    tensors, header = _weights.read(stem, FOLDER if folder is None else folder, key=_KEY, remedy=REMEDY)
+    tensors, header = weights.read(stem, FOLDER if folder is None else folder, key=_KEY, remedy=REMEDY)
     widths = {int(key.removeprefix(_INTERVAL)): tensors.pop(key) for key in list(tensors) if key.startswith(_INTERVAL)}
     return tensors, widths, header
 

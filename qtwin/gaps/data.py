@@ -17,8 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._memory import refuse_if_too_big
-from .._threads import cores
+from .._support.memory import refuse_if_too_big
+from .._support.threads import cores
 from ..exact import BLOCK_N, DENSE_N, MAX_N, _bar, _gap, _grid, _group_size, _solve, _two_levels
 from ..instances import _regular_edges
 from ..ising import IsingModel, classical_energies

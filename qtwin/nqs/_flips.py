@@ -10,7 +10,7 @@ No exponential per hidden unit and flip, and nothing cancels for large z.  Cost 
 
 import numpy as np
 
-from .._jit import kernel
+from .._support.jit import kernel
 
 FAST = {"contract", "arcp", "nsz", "reassoc"}
 _LIMIT = 340.0  # of 2z: e^680 and its products with 1/(1 + u) stay finite

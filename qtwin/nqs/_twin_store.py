@@ -1,4 +1,4 @@
-"""A twin on disk while it is made: arrays and the number of tasks done, replaced as a whole (``qtwin._checkpoint``)."""
+"""A twin on disk while it is made: arrays and tasks done, replaced as a whole (``_support.checkpoint``)."""
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ class Store:
         """
         if self.path is None or not self.path.exists():
             return 0, 0.0
-        from .._checkpoint import read
+        from .._support.checkpoint import read
 
         tensors, header = read(self.path)
         if header.get("twin") != self.identity:
@@ -36,7 +36,7 @@ class Store:
             return
         import torch
 
-        from .._checkpoint import write
+        from .._support.checkpoint import write
 
         tensors = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in self.run.arrays().items()}
         write(self.path, tensors, {"twin": self.identity, "tasks": tasks, "seconds": seconds})

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._threads import one_blas_thread
+from .._support.threads import one_blas_thread
 from .ansatz import Network
 from .sampling import Estimate
 from .vmc import Descent, Optimised, _solve, local_energies, scale

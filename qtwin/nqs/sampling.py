@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._memory import refuse_if_too_big
+from .._support.memory import refuse_if_too_big
 from ..ising import spins_of
 from ._flips import sweep
 from .ansatz import autoregressive_samples

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._threads import one_blas_thread
+from .._support.threads import one_blas_thread
 from ._twin_result import History, Twin
 from ._twin_store import Store, bar, identity
 

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.linalg import LinAlgError
 from scipy.linalg import cho_factor, cho_solve
 
-from .._threads import one_blas_thread
+from .._support.threads import one_blas_thread
 from ._flips import ratios
 from .sampling import Estimate
 

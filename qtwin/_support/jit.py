@@ -38,5 +38,7 @@ def kernel(function=None, **options):
 @cache
 def _stamp():
     """Name, time and size of every module of the package that holds kernels."""
-    files = [path for path in sorted(Path(__file__).parent.rglob("*.py")) if b"_jit import" in path.read_bytes()]
+    files = [
+        path for path in sorted(Path(__file__).parent.parent.rglob("*.py")) if b"jit import kernel" in path.read_bytes()
+    ]
     return tuple((path.name, path.stat().st_mtime_ns, path.stat().st_size) for path in files)

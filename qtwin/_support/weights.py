@@ -19,17 +19,17 @@ _MARKS = ("steps", "losses", "validations", "seconds")
 
 def write_trained(path, tensors, history, made):
     """The result of one training: tensors by name (torch), a ``fit.History`` or None, and what made it (a dict)."""
-    from . import _checkpoint
+    from . import checkpoint
 
     marks = None if history is None else {key: getattr(history, key).tolist() for key in _MARKS}
-    _checkpoint.write(path, tensors, {"made": plain(made), "history": marks, "made_with": versions()})
+    checkpoint.write(path, tensors, {"made": plain(made), "history": marks, "made_with": versions()})
 
 
 def read_trained(path, made=None):
     """Tensors and header of a finished training; ValueError if it was made by another recipe than ``made``."""
-    from . import _checkpoint
+    from . import checkpoint
 
-    tensors, header = _checkpoint.read(path)
+    tensors, header = checkpoint.read(path)
     for key, value in plain(made or {}).items():
         if header["made"].get(key) != value:
             raise ValueError(f"{path} was made with another {key}; give another folder, or move the file away")
@@ -45,7 +45,7 @@ def versions():
     """Versions that trained weights depend on."""
     import torch
 
-    from . import __version__
+    from .version import __version__
 
     return {
         "qtwin": __version__,
