@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 
 import qtwin
-from qtwin._block import levels_block
-from qtwin._reduced import levels_reduced
+from qtwin._eigen.filtered_block import levels_block
+from qtwin._eigen.matvec import hamiltonian, thread_pool
+from qtwin._eigen.reduced_basis import levels_reduced
 from qtwin._support.threads import cores
-from qtwin.hamiltonian import hamiltonian, thread_pool
 
 S = np.linspace(0, 1, 31)
 A, B = 2 * (1 - S), 2 * S

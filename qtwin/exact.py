@@ -6,12 +6,12 @@ Levels are eigenvalues of the full 2^n space, counted with multiplicity.  How, b
 =========== ============ ==============================================================
 n           levels       method
 =========== ============ ==============================================================
-1 … 5       2            batched Householder and Sturm bisection (``_tiny``)
-6 … 10      2            batched Chebyshev-filtered subspaces (``_batch``)
+1 … 5       2            batched Householder and Sturm bisection (``_eigen.sturm``)
+6 … 10      2            batched Chebyshev-filtered subspaces (``_eigen.filtered_batch``)
 1 … 8       to 2^n       LAPACK
 9, 10       17 … 2^n     LAPACK
-11 … 22     2            parametric reduced basis (``_reduced``)
-9, 10       to 16        Chebyshev-filtered block with the matrix-free H (``_block``)
+11 … 22     2            parametric reduced basis (``_eigen.reduced_basis``)
+9, 10       to 16        Chebyshev-filtered block with the matrix-free H (``_eigen.filtered_block``)
 11 … 16     to 200       the same
 =========== ============ ==============================================================
 
@@ -175,9 +175,9 @@ def _two_levels(D, a, b):
     """Two lowest levels of small problems of one size: D (B, 2^n), a, b (S,) → (B, S, 2)."""
     n = D.shape[1].bit_length() - 1
     if n <= 5:
-        from ._tiny import lowest_two
+        from ._eigen.sturm import lowest_two
     else:
-        from ._batch import lowest_two
+        from ._eigen.filtered_batch import lowest_two
     levels = lowest_two(D, a, b)
     missing = np.argwhere(np.isnan(levels[..., 0]))
     if missing.size:
@@ -198,12 +198,12 @@ def _solve(D, a, b, levels, states, silent=True):
     if levels == 2 and not states:
         if n <= DENSE_N:
             return _two_levels(D[None], a, b)[0]
-        from ._reduced import levels_reduced
+        from ._eigen.reduced_basis import levels_reduced
 
         with _bar(a.size, "levels", "point", silent) as bar:
             return levels_reduced(D, 2 * a, 2 * b, progress=lambda done, total: bar.update(done - bar.n))[0]
     if n > DENSE_N or (n > LAPACK_N and levels <= BLOCK_LEVELS):
-        from ._block import levels_block
+        from ._eigen.filtered_block import levels_block
 
         return levels_block(D, 2 * a, 2 * b, levels, states=states)
     with one_blas_thread():

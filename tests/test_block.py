@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import qtwin
-from qtwin import _block
-from qtwin._block import levels_block
+from qtwin._eigen import filtered_block
+from qtwin._eigen.filtered_block import levels_block
+from qtwin._eigen.matvec import hamiltonian
 from qtwin._support import memory
-from qtwin.hamiltonian import hamiltonian
 from tests.oracles import dense_hamiltonian, free_fermion_levels, nasty_set
 
 S = np.linspace(0, 1, 7)
@@ -101,7 +101,7 @@ def test_all_levels_of_a_small_problem():
 
 @pytest.mark.parametrize("start", [0, 2**62])
 def test_lapack_and_our_own_algebra_agree(monkeypatch, start):
-    monkeypatch.setattr(_block, "LAPACK_FROM", start)
+    monkeypatch.setattr(filtered_block, "LAPACK_FROM", start)
     model = nasty_set(8, 3)["TFIM"]
     levels, states = levels_block(model.energies(), A, B, 16, states=True)
     np.testing.assert_allclose(levels, lapack(model, 16), rtol=0, atol=1e-9)
@@ -126,6 +126,6 @@ def test_bad_input_is_refused(monkeypatch):
 
 
 def test_no_answer_without_convergence(monkeypatch):
-    monkeypatch.setattr(_block, "MAX_STEPS", 1)
+    monkeypatch.setattr(filtered_block, "MAX_STEPS", 1)
     with pytest.raises(RuntimeError, match="not converged: residual"):
         levels_block(qtwin.instances.chain(9, rng=0).energies(), A, B, 2)

@@ -102,27 +102,27 @@ def test_a_coarse_grid_and_a_single_point_do_not_lose_the_level():
 
 
 def test_what_does_not_converge_is_done_by_lapack(monkeypatch):
-    from qtwin import _batch
+    from qtwin._eigen import filtered_batch
 
     model = qtwin.instances.chain(6, rng=0)
-    solve = _batch.lowest_two
+    solve = filtered_batch.lowest_two
 
     def partly(D, a, b):
         levels = solve(D, a, b)
         levels[0, 3:7] = np.nan
         return levels
 
-    monkeypatch.setattr(_batch, "lowest_two", partly)
+    monkeypatch.setattr(filtered_batch, "lowest_two", partly)
     assert np.abs(qtwin.spectrum(model, LINEAR, GRID).gap - lapack_gaps(model, LINEAR, GRID)).max() < 1e-7
 
 
 def test_error_estimate_is_not_silently_small():
     """One sweep is too little for weak fields: the solver must say NaN, not a wrong level."""
-    from qtwin import _batch
+    from qtwin._eigen import filtered_batch
 
     a, b = LINEAR.A(GRID) / 2, LINEAR.B(GRID) / 2
     for model in nasty_set(7, seed=1).values():
-        levels = _batch.lowest_two(model.energies()[None], a, b, sweeps=1)[0]
+        levels = filtered_batch.lowest_two(model.energies()[None], a, b, sweeps=1)[0]
         known = ~np.isnan(levels[:, 0])
         error = np.abs(levels[known, 1] - levels[known, 0] - lapack_gaps(model, LINEAR, GRID[known]))
         assert error.max(initial=0) < 1e-5

@@ -24,7 +24,7 @@ S = np.linspace(0, 1, 5)
 FORK = "forkserver" in multiprocessing.get_all_start_methods()
 CONTEXT = multiprocessing.get_context("forkserver" if FORK else "spawn")
 if FORK:
-    CONTEXT.set_forkserver_preload(["qtwin.gaps.data", "qtwin._batch", "qtwin._tiny"])
+    CONTEXT.set_forkserver_preload(["qtwin.gaps.data", "qtwin._eigen.filtered_batch", "qtwin._eigen.sturm"])
 MIX = {"sizes": [3, 5, 6], "per_size": {3: 700, 5: 300, 6: 600}, "seed": 3, "s": S}
 
 

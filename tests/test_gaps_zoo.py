@@ -45,12 +45,12 @@ def tiny(tmp_path_factory):
 @pytest.fixture
 def no_solver(monkeypatch):
     """Every function of the exact solvers raises."""
-    from qtwin import _batch, _block, _dense, _reduced, _tiny, hamiltonian
+    from qtwin._eigen import filtered_batch, filtered_block, matvec, reduced_basis, small_dense, sturm
 
     def refuse(*args, **options):
         raise AssertionError("a shipped network called an exact solver")
 
-    for module in (exact, _batch, _block, _dense, _reduced, _tiny, hamiltonian):
+    for module in (exact, filtered_batch, filtered_block, small_dense, reduced_basis, sturm, matvec):
         for name, value in vars(module).items():
             if callable(value) and getattr(value, "__module__", None) == module.__name__:
                 monkeypatch.setattr(module, name, refuse)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import qtwin
-from qtwin import hamiltonian as h
+from qtwin._eigen import matvec as h
 from tests.oracles import kron_hamiltonian
 
 SIZES = [*range(1, 14), 15, 17, 19]

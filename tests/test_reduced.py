@@ -8,8 +8,8 @@ from scipy.sparse import diags_array, eye_array, kron
 from scipy.sparse.linalg import eigsh
 
 import qtwin
-from qtwin import _block
-from qtwin._reduced import _Pencil, levels_reduced, memory_needed
+from qtwin._eigen import filtered_block
+from qtwin._eigen.reduced_basis import _Pencil, levels_reduced, memory_needed
 from qtwin._support import memory
 from tests.oracles import dense_hamiltonian, free_fermion_levels, nasty_set
 
@@ -168,14 +168,14 @@ def test_22_spins_fit_in_6_gigabytes():
 
 def test_no_answer_without_convergence(monkeypatch):
     """One basis vector too few and a block that may not iterate: an error with the residual, never a level."""
-    monkeypatch.setattr("qtwin._reduced.CAPACITY", 20)
-    monkeypatch.setattr(_block, "MAX_STEPS", 1)
+    monkeypatch.setattr("qtwin._eigen.reduced_basis.CAPACITY", 20)
+    monkeypatch.setattr(filtered_block, "MAX_STEPS", 1)
     with pytest.raises(RuntimeError, match="not converged: residual .*e-"):
         levels_reduced(qtwin.instances.chain(9, rng=0).energies(), *LINEAR)
 
 
 def test_the_block_takes_over_where_the_basis_is_full(monkeypatch):
-    monkeypatch.setattr("qtwin._reduced.CAPACITY", 24)
+    monkeypatch.setattr("qtwin._eigen.reduced_basis.CAPACITY", 24)
     model = qtwin.instances.chain(9, rng=0)
     levels, info = levels_reduced(model.energies(), *LINEAR)
     assert info.basis == 24

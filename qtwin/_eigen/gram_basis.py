@@ -9,9 +9,9 @@ that threads share; parts are added in order, so results do not depend on the nu
 
 import numpy as np
 
-from ._dense import cholesky, congruence, lowest_pairs, solve_factored
-from ._support.jit import kernel
-from .hamiltonian import FAST, step_all
+from .._support.jit import kernel
+from .matvec import FAST, step_all
+from .small_dense import cholesky, congruence, lowest_pairs, solve_factored
 
 PARTS = 32
 PRODUCTS = 6

@@ -6,7 +6,7 @@ levels with multiplicity; both to rounding error.  Arrays (2^n, 2^n, W).
 
 import numpy as np
 
-from ._support.jit import kernel
+from .._support.jit import kernel
 
 W = 64  # matrices side by side
 MAX_N = 5

@@ -6,7 +6,7 @@ orthogonalisation against the levels below (Golub, Van Loan, Matrix Computations
 
 import numpy as np
 
-from ._support.jit import kernel
+from .._support.jit import kernel
 
 FAST = {"contract", "arcp", "nsz", "reassoc"}
 

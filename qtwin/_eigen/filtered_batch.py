@@ -15,7 +15,7 @@ is a partner row; no kernel specialises on n.
 
 import numpy as np
 
-from ._support.jit import kernel
+from .._support.jit import kernel
 
 W = 32  # problems side by side
 K = 4  # vectors in the block

@@ -11,9 +11,9 @@ random vectors until nothing changes.  Cost: about 100·k products with H a poin
 import numpy as np
 from scipy.linalg import eigh, qr
 
-from ._dense import orthonormalise, rotate_rows
-from ._support.memory import refuse_if_too_big
-from .hamiltonian import chebyshev, spin_count, step_all, thread_pool
+from .._support.memory import refuse_if_too_big
+from .matvec import chebyshev, spin_count, step_all, thread_pool
+from .small_dense import orthonormalise, rotate_rows
 
 GAIN = 1e3  # of one filter at the highest wanted level
 SEPARATION = 1e4  # of the highest wanted level over the highest level of the block

@@ -1,6 +1,6 @@
 """Two lowest levels of -A/2 Σσx + B/2 diag(E) on a whole grid of (A, B): one reduced basis for all points.
 
-H is affine in A and B, so one basis V with a few small matrices (``_basis``) gives at every point
+H is affine in A and B, so one basis V with a few small matrices (``_eigen.gram_basis``) gives at every point
 Ritz values, which are upper bounds, and their residuals.  The points with the worst estimates are
 repaired: their lowest Ritz vectors are Chebyshev-filtered in float32 and added to V.  About 3,500
 products with H serve a whole curve, whatever the number of points; cost grows as n·2^n.
@@ -16,11 +16,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ._basis import Basis, ritz
-from ._block import Block
-from ._dense import back_substitute
-from ._support.memory import refuse_if_too_big
-from .hamiltonian import chebyshev, spin_count, thread_pool
+from .._support.memory import refuse_if_too_big
+from .filtered_block import Block
+from .gram_basis import Basis, ritz
+from .matvec import chebyshev, spin_count, thread_pool
+from .small_dense import back_substitute
 
 CAPACITY = 192  # basis vectors at most
 LEVELS = 8  # Ritz pairs looked at for each point
