@@ -9,9 +9,9 @@ from scipy.integrate import quad
 from scipy.linalg import expm
 
 from qtwin import AnnealingFunctions, AnnealSchedule, IsingModel, instances
-from qtwin._populations import positive_step
-from qtwin._rates import Driven
 from qtwin.bath import Bath, RateTable
+from qtwin.bath._master_equation import positive_step
+from qtwin.bath._rates_dense import Driven
 from tests.oracle_bath import bloch_redfield, closed_anneal, gibbs, hamiltonian
 
 FUNCTIONS = AnnealingFunctions.dwave("Advantage_system7.1")

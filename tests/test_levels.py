@@ -4,10 +4,10 @@ import dimod
 import numpy as np
 import pytest
 
-from qtwin import AnnealingFunctions, AnnealSchedule, Bath, IsingModel, _levels, annealers, bath, instances
-from qtwin._followed import Followed
-from qtwin._levels import level_table
-from qtwin.bath import RateTable, default_levels
+from qtwin import AnnealingFunctions, AnnealSchedule, Bath, IsingModel, annealers, instances
+from qtwin.bath import RateTable, _level_table, default_levels, rate_table
+from qtwin.bath._level_table import level_table
+from qtwin.bath._rates_followed import Followed
 from qtwin.dynamics import evolve
 from tests.oracle_bath import hamiltonian, transverse
 
@@ -34,16 +34,16 @@ def success(table, schedule):
 @pytest.fixture
 def tabled(monkeypatch):
     """RateTable takes the table in r for any number of qubits, and nothing is kept from other tests."""
-    monkeypatch.setattr(bath, "DENSE_QUBITS", 0)
-    monkeypatch.setattr(_levels, "_kept", type(_levels._kept)())
+    monkeypatch.setattr(rate_table, "DENSE_QUBITS", 0)
+    monkeypatch.setattr(_level_table, "_kept", type(_level_table._kept)())
 
 
 @pytest.fixture
 def built(monkeypatch):
     """Counts the tables that are built."""
-    monkeypatch.setattr(_levels, "_kept", type(_levels._kept)())
-    found, build = [], _levels.level_table
-    monkeypatch.setattr(_levels, "level_table", lambda *a, **k: found.append(1) or build(*a, **k))
+    monkeypatch.setattr(_level_table, "_kept", type(_level_table._kept)())
+    found, build = [], _level_table.level_table
+    monkeypatch.setattr(_level_table, "level_table", lambda *a, **k: found.append(1) or build(*a, **k))
     return found
 
 
@@ -81,8 +81,8 @@ def test_gap_of_a_crossing_is_read_from_overlaps():
         ends = []
         for position in (-low, high):
             levels, states = np.linalg.eigh(np.array([[position, g / 2], [g / 2, -position]]))
-            ends.append(_levels.Point(0.0, levels, None, None, None, states.T))
-        match, gap, kept = _levels._step(*ends)
+            ends.append(_level_table.Point(0.0, levels, None, None, None, states.T))
+        match, gap, kept = _level_table._step(*ends)
         assert match.tolist() == [1, 0] and kept.min() > 0.9
         assert gap[0, 1] == pytest.approx(g, rel=0.02)
 
@@ -104,7 +104,7 @@ def test_success_is_that_of_dense_eigenproblems(n, seed, heat, tabled, monkeypat
     model = qubo(n, seed)
     found = RateTable(model, FUNCTIONS, heat, levels=16)
     assert isinstance(found._driven, Followed)
-    monkeypatch.setattr(bath, "DENSE_QUBITS", 8)
+    monkeypatch.setattr(rate_table, "DENSE_QUBITS", 8)
     expected = RateTable(model, FUNCTIONS, heat, levels=16)
     for schedule in SCHEDULES:
         assert success(found, schedule) == pytest.approx(success(expected, schedule), abs=1e-3)
@@ -118,7 +118,7 @@ def test_weak_problems_are_those_of_dense_eigenproblems_too(factor, tabled, monk
     model = qubo(4, 1)
     model = IsingModel(factor * model.h, factor * model.J)
     found = RateTable(model, FUNCTIONS, COHERENT, levels=16)
-    monkeypatch.setattr(bath, "DENSE_QUBITS", 8)
+    monkeypatch.setattr(rate_table, "DENSE_QUBITS", 8)
     expected = RateTable(model, FUNCTIONS, COHERENT, levels=16)
     for schedule in SCHEDULES[:2]:
         assert success(found, schedule) == pytest.approx(success(expected, schedule), abs=2e-3)

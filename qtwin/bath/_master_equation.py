@@ -7,7 +7,7 @@ weights, so that e^(Wt) = D^(1/2) U e^(λt) Uᵀ D^(-1/2) for any t: 2 K² produ
 
 import numpy as np
 
-from ._support.jit import kernel
+from .._support.jit import kernel
 
 LOST = 1e-14  # populations below this are dropped
 STEEP = 1e6  # largest p/√D for which the symmetric form keeps nine digits

@@ -12,8 +12,8 @@ gaps a fast anneal follows here more than it should, and the guard (``diabatic_e
 
 import numpy as np
 
-from ._levels import OPEN_GHZ
-from ._rates import rates_of
+from ._level_table import OPEN_GHZ
+from ._rates_dense import rates_of
 
 TWO_PI = 2 * np.pi
 BLOCK = 2**22  # matrix elements held at a time

@@ -12,9 +12,9 @@ import numpy as np
 from scipy.linalg import eigh
 from scipy.optimize import minimize_scalar
 
-from ._populations import evolve, evolve_back, group_levels, group_rates
-from ._support.threads import one_blas_thread
-from .ising import spins_of
+from .._support.threads import one_blas_thread
+from ..ising import spins_of
+from ._master_equation import evolve, evolve_back, group_levels, group_rates
 
 TWO_PI = 2 * np.pi
 BLOCK = 2**21  # matrix elements held at a time
@@ -30,7 +30,7 @@ class Rates:
 
     levels: (G, K) above the lowest.  down: (G, K, K) rates between two of them, downwards, or None
     where ``lowest`` cannot use them.  drive: (G,) in ns², first-order estimate of what a change of s
-    excites, per squared speed.  The rest is what the kernels of ``_populations`` make and take.
+    excites, per squared speed.  The rest is what the kernels of ``_master_equation`` make and take.
     """
 
     s: np.ndarray
@@ -206,7 +206,7 @@ class Driven:
 
 
 def rates_of(s, levels, down, drive, bath, crossing=None):
-    """The Rates at s (G,) from levels (G, K) and down (G, K, K), see ``_populations``; crossing: (K, K) or None."""
+    """The Rates at s (G,) from levels (G, K) and down (G, K, K), see ``_master_equation``; crossing: (K, K) or None."""
     K = levels.shape[1]
     order = np.argsort(levels, axis=1, kind="stable")
     order_is_fixed = crossing is None

@@ -6,7 +6,7 @@ The table holds, on points in x = ln r, ε(r) with its slope, Σ_i ⟨m|σz_i|n�
 states are matched by their overlaps.  Where levels cross, cells of x are cut until the states turn slowly, or until the
 gap, read from the overlaps that remain, is too small to be noticed: such states go on through each other.
 
-Cost for n = 16 and K levels: about a hundred points, each a filtered block of K vectors (``filtered_block``) and 5·2^n·K²
+Cost for n = 16 and K levels: about a hundred points, each a filtered block of K vectors (``_eigen``) and 5·2^n·K²
 multiplications; states are kept at two neighbouring points only.
 """
 
@@ -21,11 +21,11 @@ from scipy.optimize import linear_sum_assignment
 from scipy.sparse import csr_array
 from tqdm.auto import tqdm
 
-from ._eigen.filtered_block import MAX_STEPS, PATIENCE, Block
-from ._eigen.matvec import thread_pool
-from ._support.memory import refuse_if_too_big
-from ._support.threads import one_blas_thread
-from .schedule import AnnealingFunctions
+from .._eigen.filtered_block import MAX_STEPS, PATIENCE, Block
+from .._eigen.matvec import thread_pool
+from .._support.memory import refuse_if_too_big
+from .._support.threads import one_blas_thread
+from ..schedule import AnnealingFunctions
 
 DENSE_FROM = 0.2  # part of all levels from which LAPACK is used, to n = 10
 LOG_RATIOS = np.concatenate(  # from almost the driver alone to almost the problem alone, of h and J up to 1

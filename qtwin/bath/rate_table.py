@@ -30,10 +30,10 @@ from numbers import Integral
 import numpy as np
 from scipy.optimize import brentq
 
-from ._followed import Followed
-from ._inputs import checked_problem, checked_schedule
-from ._levels import kept_table
-from ._rates import Driven
+from .._inputs import checked_problem, checked_schedule
+from ._level_table import kept_table
+from ._rates_dense import Driven
+from ._rates_followed import Followed
 
 KB_GHZ_PER_MK = 0.0208366  # k_B/h
 TWO_PI = 2 * np.pi
@@ -149,7 +149,7 @@ class RateTable:
 
     Above 8 qubits the levels come from a table in r = B/A that is made once for each h and J (up to
     a factor) and K, serves every device and bath, and follows states through crossings too narrow to
-    be noticed (``_levels``, ``_followed``); populations are then in the order of the levels at the end.
+    be noticed (``_level_table``, ``_rates_followed``); populations are then in the order of the levels at the end.
 
     A piece of a schedule shorter than a cell, a pause among them, gets rates of its own at its
     middle, computed on demand and kept.
