@@ -25,8 +25,8 @@ from scipy.stats import t as student
 from threadpoolctl import threadpool_limits
 
 from qtwin import AnnealingFunctions, AnnealSchedule, Bath, IsingModel, gap_curves, instances, rules, shipped
-from qtwin._requests import PROPERTIES, scale_factor
 from qtwin._support.threads import cores
+from qtwin.annealers.solver import PROPERTIES, scale_factor
 from qtwin.bath import RateTable
 from qtwin.control import optimise
 from qtwin.dynamics import Frame, evolve, perturbation

@@ -54,7 +54,7 @@ MUTATIONS = [
     ),
     Mutation(
         "skipped slope rule",
-        "qtwin/schedule.py",
+        "qtwin/schedule/anneal.py",
         "too_steep = np.abs(change)",
         "too_steep = 0 * np.abs(change)",
         ("tests/test_schedule.py::test_every_schedule_is_judged_right",),

@@ -14,9 +14,9 @@ from dwave.system.testing import MockDWaveSampler
 from scipy.stats import chi2
 
 from qtwin import AnnealingFunctions, AnnealSchedule, Bath, IsingModel, annealer, instances
-from qtwin._problem import combine_levels
-from qtwin._requests import PROPERTIES, scale_factor
 from qtwin.annealers import EmulatedAnnealer
+from qtwin.annealers.problem import combine_levels
+from qtwin.annealers.solver import PROPERTIES, scale_factor
 from qtwin.bath import RateTable
 
 QUIET = {"control_errors": None}
@@ -536,7 +536,9 @@ def test_annealer_refuses_other_types():
 def test_another_embedding_finds_the_same_table(monkeypatch):
     """The key of a table is the component in the order of the problem's variables, never the labels of qubits."""
     built = []
-    monkeypatch.setattr("qtwin.annealers.RateTable", lambda *args, **more: built.append(1) or RateTable(*args, **more))
+    monkeypatch.setattr(
+        "qtwin.annealers.emulated.RateTable", lambda *args, **more: built.append(1) or RateTable(*args, **more)
+    )
     sampler = annealer("emulated", control_errors=None, seed=1)
     path = next([a, b, c] for a, b in sampler.edgelist for c in sampler.adjacency[b] if c != a)
     other = next([a, b, c] for a, b in sampler.edgelist[5000:] for c in sampler.adjacency[b] if c < a)
@@ -551,7 +553,9 @@ def test_another_embedding_finds_the_same_table(monkeypatch):
 
 def test_tables_kept_are_bounded_in_number_and_in_bytes(monkeypatch):
     built = []
-    monkeypatch.setattr("qtwin.annealers.RateTable", lambda *args, **more: built.append(1) or RateTable(*args, **more))
+    monkeypatch.setattr(
+        "qtwin.annealers.emulated.RateTable", lambda *args, **more: built.append(1) or RateTable(*args, **more)
+    )
     sampler = EmulatedAnnealer(seed=1, levels=4, **QUIET)
 
     def ask(k):
@@ -561,12 +565,12 @@ def test_tables_kept_are_bounded_in_number_and_in_bytes(monkeypatch):
     assert [ask(k) for k in (0, 1, 2, 0, 1, 2)] == [1, 2, 3, 3, 3, 3]
     size = max(table.nbytes for table in sampler._tables.values())
     assert size > 256 * 4 * 4 * 8 * 2  # rates and modes at least
-    monkeypatch.setattr("qtwin.annealers.KEPT_BYTES", 2.5 * size)
+    monkeypatch.setattr("qtwin.annealers.emulated.KEPT_BYTES", 2.5 * size)
     assert [ask(k) for k in (3, 2, 3, 0)] == [4, 4, 4, 5] and len(sampler._tables) == 2
-    monkeypatch.setattr("qtwin.annealers.KEPT_BYTES", 0)
+    monkeypatch.setattr("qtwin.annealers.emulated.KEPT_BYTES", 0)
     assert [ask(k) for k in (0, 0, 1, 1)] == [5, 5, 6, 6] and len(sampler._tables) == 1
-    monkeypatch.setattr("qtwin.annealers.KEPT_BYTES", 1e9)
-    monkeypatch.setattr("qtwin.annealers.KEPT_TABLES", 2)
+    monkeypatch.setattr("qtwin.annealers.emulated.KEPT_BYTES", 1e9)
+    monkeypatch.setattr("qtwin.annealers.emulated.KEPT_TABLES", 2)
     assert [ask(k) for k in (0, 2, 0, 1)] == [7, 8, 8, 9] and len(sampler._tables) == 2
 
 

@@ -8,8 +8,8 @@ import pytest
 from dwave.system import EmbeddingComposite, FixedEmbeddingComposite
 
 from qtwin import AnnealSchedule, annealer
-from qtwin._records import RecordFile, key_of
 from qtwin.annealers import EmulatedAnnealer, record
+from qtwin.annealers._recorded import RecordFile, key_of
 
 H, J = {"a": 0.3, "b": -0.2}, {("a", "b"): 1 / 3}
 CALLS = [dict(num_reads=5), dict(num_reads=5), dict(num_reads=4, annealing_time=7.0)]

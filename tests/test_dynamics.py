@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import qutip
 
-from qtwin import AnnealingFunctions, AnnealSchedule, IsingModel, _frame, instances
-from qtwin.dynamics import Frame, evolve, landau_zener, perturbation
+from qtwin import AnnealingFunctions, AnnealSchedule, IsingModel, instances
+from qtwin.dynamics import Frame, _adiabatic_frame, evolve, landau_zener, perturbation
 from tests.oracle_bath import transverse
 
 LINEAR = AnnealingFunctions.linear()
@@ -251,7 +251,7 @@ def test_bad_input_is_one_clear_line():
         with pytest.raises((ValueError, TypeError), match=words) as caught:
             call()
         assert "\n" not in str(caught.value)
-    assert _frame.MAX_SPINS == 8
+    assert _adiabatic_frame.MAX_SPINS == 8
 
 
 def test_what_is_no_schedule_is_one_clear_line():

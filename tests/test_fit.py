@@ -14,10 +14,10 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from qtwin import fit as module
 from qtwin._support.checkpoint import read, write
-from qtwin._training import check_rows
 from qtwin.fit import History, Plan, fit, processes
+from qtwin.fit import loop as module
+from qtwin.fit._step import check_rows
 
 HERE = Path(__file__).parent
 

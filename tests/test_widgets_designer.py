@@ -13,7 +13,7 @@ from scipy.stats import ttest_rel
 from traitlets import TraitError
 
 from qtwin import AnnealingFunctions, AnnealSchedule, Bath, IsingModel, annealer, instances
-from qtwin._requests import PROPERTIES, scale_factor
+from qtwin.annealers.solver import PROPERTIES, scale_factor
 from qtwin.bath import RateTable
 from qtwin.widgets import ScheduleDesigner
 from qtwin.widgets._designer_device import PRESETS, Answer, Device, stretch

@@ -7,8 +7,8 @@ import numpy as np
 from traitlets import Dict, Instance, TraitError, observe, validate
 
 from .. import instances
-from .._requests import PROPERTIES
 from ..annealers import CONTROL_ERRORS
+from ..annealers.solver import PROPERTIES
 from ..bath import DENSE_QUBITS, Bath
 from ..schedule import TICKS_PER_US, AnnealingFunctions, AnnealSchedule
 from ._designer_device import PRESETS, Device, stretch

@@ -11,9 +11,9 @@ import numpy as np
 from scipy.stats import t as student
 
 from .. import rules
-from .._problem import SpinProblem, merge_levels
-from .._requests import scale_factor
 from ..annealers import GUARD_LIMIT
+from ..annealers.problem import SpinProblem, merge_levels
+from ..annealers.solver import scale_factor
 from ..bath import RateTable
 from ..control import optimise
 from ..exact import _bar, spectrum

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..bath import Bath
 from ..figures._base import number
-from ..schedule import _DWAVE
+from ..schedule.anneal import _DWAVE
 
 SHOWN_LEVELS = 6
 CODE_WIDTH = 72

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from qtwin import AnnealSchedule
-from qtwin._requests import PROPERTIES
+from qtwin.annealers.solver import PROPERTIES
 
 pytestmark = pytest.mark.browser
 SOURCE = """from qtwin import instances

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ._records import Replayer
-from ._requests import READOUT_US
-from .annealers import EmulatedAnnealer
-from .ising import IsingModel
-from .schedule import AnnealSchedule
+from ..annealers import EmulatedAnnealer
+from ..annealers._recorded import Replayer
+from ..annealers.solver import READOUT_US
+from ..ising import IsingModel
+from ..schedule import AnnealSchedule
 
 EMBEDDING_TRIES = 6
 MOST_SPINS = 24  # the exact ground energy scores the reads

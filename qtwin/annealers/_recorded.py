@@ -18,7 +18,7 @@ from pathlib import Path
 import dimod
 import numpy as np
 
-from .schedule import AnnealSchedule
+from ..schedule import AnnealSchedule
 
 FORMAT = "qtwin-records-1"
 HEADER = 160  # bytes of the first line

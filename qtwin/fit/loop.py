@@ -28,9 +28,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ._support.memory import freed_memory_kept
-from ._team import Team, processes
-from ._training import OPTIMISERS, Training, float32_products
+from .._support.memory import freed_memory_kept
+from ._data_parallel import Team, processes
+from ._step import OPTIMISERS, Training, float32_products
 
 __all__ = ["History", "Plan", "fit", "processes"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ._support.checkpoint import read, write
+from .._support.checkpoint import read, write
 
 FORMAT = 1
 OPTIMISERS = {"adamw": (torch.optim.AdamW, (0.9, 0.98)), "adam": (torch.optim.Adam, (0.9, 0.999))}

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from numpy.polynomial import Chebyshev
 
-from ._tables import read_table
+from ._solver_table import read_table
 
 # name: (Chebyshev coefficients of log A(s)/GHz on [0, 1], B(0), B(1) in GHz)
 _DWAVE = {

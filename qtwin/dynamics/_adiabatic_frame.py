@@ -12,10 +12,10 @@ from numbers import Integral
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from ._inputs import checked_problem
-from ._support.jit import kernel
-from ._support.memory import refuse_if_too_big
-from ._support.threads import one_blas_thread
+from .._inputs import checked_problem
+from .._support.jit import kernel
+from .._support.memory import refuse_if_too_big
+from .._support.threads import one_blas_thread
 
 MAX_SPINS = 8
 FIRST_CELLS = 256

@@ -13,12 +13,12 @@ from dataclasses import asdict, dataclass
 import dimod
 import numpy as np
 
-from ._problem import SpinProblem, combine_levels, merge_levels
-from ._records import recorder, replayer
-from ._requests import PARAMETERS, PROPERTIES, check_ranges, read_request, scale_factor
-from .bath import DENSE_QUBITS, MAX_QUBITS, Bath, RateTable, checked_levels, default_levels
-from .ising import index_of, spins_of
-from .schedule import AnnealingFunctions
+from ..bath import DENSE_QUBITS, MAX_QUBITS, Bath, RateTable, checked_levels, default_levels
+from ..ising import index_of, spins_of
+from ..schedule import AnnealingFunctions
+from ._recorded import recorder, replayer
+from .problem import SpinProblem, combine_levels, merge_levels
+from .solver import PARAMETERS, PROPERTIES, check_ranges, read_request, scale_factor
 
 CONTROL_ERRORS = (0.015, 0.015)  # σ of h and of J, hardware units
 GUARD_LIMIT = 0.01  # excited population above which coherent effects may matter
@@ -74,7 +74,7 @@ class EmulatedAnnealer(dimod.Sampler):
     """The emulated annealer without a graph: a dimod sampler of problems on any labels.
 
     Arguments as for :func:`annealer`.  ``sample`` takes what DWaveSampler takes and refuses what it
-    refuses; what is refused beyond that, or has no effect here, stands in ``_requests``.
+    refuses; what is refused beyond that, or has no effect here, stands in ``annealers.solver``.
     """
 
     properties = None  # dimod asks for both on the class; set for each instance

@@ -14,7 +14,7 @@ from multiprocessing.connection import wait
 import torch
 import torch.distributed as dist
 
-from ._support.threads import cores
+from .._support.threads import cores
 
 
 class Team:

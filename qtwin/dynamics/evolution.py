@@ -2,7 +2,7 @@
 
     i dψ/dt = H(s(t)) ψ
 
-``evolve`` integrates in the frame of eigenstates (:mod:`qtwin._frame`): along every straight piece of a schedule a
+``evolve`` integrates in the frame of eigenstates (``_adiabatic_frame``): along every straight piece of a schedule a
 cell of s is one unitary, the exponential of its first-order Magnus integral, by a Filon quadrature in the phase.  So
 the cost does not depend on the duration of the anneal.  Beside it
 
@@ -21,10 +21,10 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from ._frame import MAX_SPINS, SAME, Frame, dense, filon, magnus, phases, units
-from ._inputs import checked_problem, checked_schedule
-from ._support.jit import kernel
-from ._support.threads import one_blas_thread
+from .._inputs import checked_problem, checked_schedule
+from .._support.jit import kernel
+from .._support.threads import one_blas_thread
+from ._adiabatic_frame import MAX_SPINS, SAME, Frame, dense, filon, magnus, phases, units
 
 __all__ = ["Evolution", "Frame", "LandauZener", "evolve", "landau_zener", "perturbation"]
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ._intervals import effect_seen, interval, runs_needed
+from .statistics import effect_seen, interval, runs_needed
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -56,7 +56,7 @@ class Result:
         return table.mean(0) if problem is None else table[self._index("problem", self.problems, problem)]
 
     def mean(self, schedule, problem=None, of="success", **options):
-        """The Interval of a mean; options of :func:`qtwin._intervals.interval`: method, confidence, rng."""
+        """The Interval of a mean; options of :func:`qtwin.experiment.interval`: method, confidence, rng."""
         return interval(self.values(schedule, problem, of), **options)
 
     def difference(self, schedule=None, problem=None, of="success", **options):

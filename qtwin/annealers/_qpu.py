@@ -19,7 +19,7 @@ from dwave.cloud.exceptions import (
 )
 from dwave.system import DWaveSampler
 
-from ._records import secrets
+from ._recorded import secrets
 
 ADVICE = "run `dwave config create`, set DWAVE_API_TOKEN, or use annealer('emulated')"
 _KINDS = (

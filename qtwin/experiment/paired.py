@@ -11,16 +11,16 @@ random order, again and again; the interval is that of the paired differences.
 
 import numpy as np
 
-from . import instances, rules
-from ._comparison import Result
-from ._intervals import Interval, effect_seen, interval, power, runs_needed
-from ._problem import SpinProblem
-from ._requests import PROPERTIES, scale_factor
-from ._runs import Rows, embeddings_of, make_plan, skip
-from .annealers import annealer as make_annealer
-from .exact import _bar, _slope, spectrum
-from .ising import IsingModel
-from .schedule import AnnealingFunctions, AnnealSchedule
+from .. import instances, rules
+from ..annealers import annealer as make_annealer
+from ..annealers.problem import SpinProblem
+from ..annealers.solver import PROPERTIES, scale_factor
+from ..exact import _bar, _slope, spectrum
+from ..ising import IsingModel
+from ..schedule import AnnealingFunctions, AnnealSchedule
+from ._plan import Rows, embeddings_of, make_plan, skip
+from .result import Result
+from .statistics import Interval, effect_seen, interval, power, runs_needed
 
 __all__ = [
     "Interval",
@@ -184,7 +184,7 @@ def source_b(
 
 def shipped_source_b():
     """The Result of ``source_b`` on the emulated annealer, seed 0, as shipped; ``benchmarks.experiment`` makes it."""
-    from .shipped import results
+    from ..shipped import results
 
     stored = results("source-b-experiment")
     recipe = stored.recipe
@@ -242,7 +242,7 @@ def scaled(model, properties=PROPERTIES):
 
 def twin_spectrum(model, functions, s):
     """Levels and coupling by the neural digital twin."""
-    from .nqs.twin import twin
+    from ..nqs.twin import twin
 
     return twin(model, functions, s, progress=False)
 

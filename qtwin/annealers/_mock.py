@@ -2,8 +2,8 @@
 
 from dwave.system.testing import MockDWaveSampler
 
-from ._requests import check_names, read_request
-from .schedule import AnnealSchedule
+from ..schedule import AnnealSchedule
+from .solver import check_names, read_request
 
 
 class EmulatedDWaveSampler(MockDWaveSampler):

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .schedule import AnnealSchedule
+from ..schedule import AnnealSchedule
 
 PROPERTIES = {
     "h_range": [-4.0, 4.0],

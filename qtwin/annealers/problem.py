@@ -7,7 +7,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from .ising import IsingModel
+from ..ising import IsingModel
 
 TOLERANCE = 1e-9  # levels closer than this, relative to the largest energy, are one
 

@@ -1,0 +1,15 @@
+"""The annealer as Ocean code sees it: emulated from the bath's master equation, a QPU, or its recorded runs."""
+
+from .emulated import CONTROL_ERRORS, GUARD_LIMIT, MOST_LEVELS, EmulatedAnnealer, annealer, record
+
+__all__ = [
+    "CONTROL_ERRORS",
+    "EmulatedAnnealer",
+    "GUARD_LIMIT",
+    "MOST_LEVELS",
+    "annealer",
+    "record",
+]
+
+for _kind in (EmulatedAnnealer,):
+    _kind.__module__ = __name__  # the public path, in pickles too
