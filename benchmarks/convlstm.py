@@ -21,7 +21,8 @@ from torch import nn
 
 from qtwin import fit, gaps
 from qtwin._support.threads import cores
-from qtwin.gaps import _convlstm, networks
+from qtwin.gaps import networks
+from qtwin.gaps.networks import _convlstm_kernels, sequence
 
 CURVES = dict.fromkeys(range(3, 9), 13_000) | {9: 12_000}
 BATCH = 128  # curves a step and process
@@ -39,7 +40,7 @@ class Naive(nn.Module):
         self.head = nn.Linear(filters[-1], 1)
 
     def forward(self, h, J):
-        sites = networks._sites(h, J)
+        sites = sequence._sites(h, J)
         count, size, _ = sites.shape
         place = torch.randint(0, LENGTH - size + 1, (count, 1)) + torch.arange(size)
         padded = sites.new_zeros(count, LENGTH, 4)
@@ -136,7 +137,10 @@ def profile(repeats=5):
     network, data = networks.ConvLSTM().train(), batches(BATCH)[6]
     loss(network, data[0]).backward()
     spent = {}
-    undo = [_timed(_convlstm, "_cell", "gates forward", spent), _timed(_convlstm, "_cell_back", "gates back", spent)]
+    undo = [
+        _timed(_convlstm_kernels, "_cell", "gates forward", spent),
+        _timed(_convlstm_kernels, "_cell_back", "gates back", spent),
+    ]
     undo.append(_timed(torch, "mm", "products", spent))
     try:
         start = time.process_time()
@@ -173,7 +177,7 @@ def _timed(owner, name, label, spent):
 
 
 def _kind():
-    return "bfloat16" if _convlstm.bfloat16_products() else "float32"
+    return "bfloat16" if _convlstm_kernels.bfloat16_products() else "float32"
 
 
 PARTS = {"epoch": epoch, "ratio": ratio, "profile": profile}

@@ -143,9 +143,9 @@ def trained(config, seed, data=None):
 
 def shipped_lstm(config, data=None):
     """What ``trained`` gives, from the LSTM of the zoo: its first history, the test error of the mean over seeds."""
-    from qtwin.gaps import _weights, recipes, zoo
+    from qtwin.gaps import packing, recipes, zoo
 
-    tensors_, widths, header = _weights.read(recipes.stem(ZOO[config.family], config.M))
+    tensors_, widths, header = packing.read(recipes.stem(ZOO[config.family], config.M))
     member, history = zoo.Member(tensors_, header, widths), header["histories"][0]
     rows = tensors(config, "test", data)
     target = rows.pop("target")
@@ -161,9 +161,9 @@ def shipped_lstm(config, data=None):
 
 
 def is_shipped(config):
-    from qtwin.gaps import _weights, recipes
+    from qtwin.gaps import packing, recipes
 
-    return (_weights.FOLDER / f"{recipes.stem(ZOO[config.family], config.M)}.safetensors").exists()
+    return (packing.FOLDER / f"{recipes.stem(ZOO[config.family], config.M)}.safetensors").exists()
 
 
 def loss(net, batch):
@@ -171,7 +171,7 @@ def loss(net, batch):
     import torch
 
     from qtwin.gaps import recipes
-    from qtwin.gaps._convlstm import bfloat16_products
+    from qtwin.gaps.networks._convlstm_kernels import bfloat16_products
 
     low = bfloat16_products() and hasattr(net, "layers")  # the LSTM does so by itself
     with torch.autocast("cpu", torch.bfloat16, enabled=low):

@@ -7,7 +7,7 @@ import pytest
 import scipy.linalg
 
 from qtwin import IsingModel
-from qtwin.gaps import LAMBDAS, _curve_kernels, curves
+from qtwin.gaps import LAMBDAS, _curves_kernels, curves
 from tests.oracles import dense_hamiltonian, kron_hamiltonian
 
 ALL = ("perturbation_start", "perturbation_end", "rpa", "projected_classical", "projected_mean_field")
@@ -114,7 +114,7 @@ def test_projected_mean_field_against_dense_vectors():
 
 def mean_field(h, J, states):
     m, energy = np.empty((4, COARSE.size, h.size)), np.empty((4, COARSE.size))
-    count = _curve_kernels.track(h, J, states, 1 - COARSE, COARSE, m, energy)
+    count = _curves_kernels.track(h, J, states, 1 - COARSE, COARSE, m, energy)
     return m, energy, count
 
 
@@ -176,7 +176,7 @@ def test_two_lowest_eigenvalues():
     for n in (2, 3, 8, 19):
         plain = rng.normal(size=(n, n))
         for A in (plain + plain.T, np.diag(rng.normal(size=n)), np.eye(n), np.ones((n, n)), np.zeros((n, n))):
-            found = _curve_kernels.two_lowest(A.copy(), n, np.empty((4, n)))
+            found = _curves_kernels.two_lowest(A.copy(), n, np.empty((4, n)))
             assert np.allclose(found, np.linalg.eigvalsh(A)[:2], atol=1e-12 * n)
 
 

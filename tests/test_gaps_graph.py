@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from qtwin.gaps import _triangles, graph, inputs, networks
+from qtwin.gaps import inputs, networks
+from qtwin.gaps.networks import _triangle_kernels, graph
 
 SMALL = {"width": 16, "layers": 2}
 READS = {"GraphNetwork": "couplings", "ClassicalNetwork": "classical", "CorrectedNetwork": "corrected"}
@@ -88,9 +89,9 @@ def test_triangles_against_plain_sums(M):
     full[:, np.arange(M), np.arange(M)] = 0
     wanted = np.einsum("bikc,bkjc->bijc", full, full)[:, i, j] / M**0.5
     p = torch.from_numpy(full[:, i, j]).requires_grad_()
-    found = _triangles.triangles(p, M)
+    found = _triangle_kernels.triangles(p, M)
     assert np.allclose(found.detach().numpy(), wanted, atol=1e-4)
-    plain = _triangles._products(p, M)
+    plain = _triangle_kernels._products(p, M)
     assert torch.allclose(found, plain, atol=1e-4)
     weights = torch.randn(found.shape)
     gradient, reference = (torch.autograd.grad((x * weights).sum(), p)[0] for x in (found, plain))

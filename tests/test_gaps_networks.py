@@ -5,8 +5,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from qtwin.gaps import _convlstm, _residual, networks, symmetry
-from qtwin.gaps._convlstm import recurrent, unfold
+from qtwin.gaps import networks, symmetry
+from qtwin.gaps.networks import _convlstm_kernels, _residual_kernels, sequence
+from qtwin.gaps.networks._convlstm_kernels import recurrent, unfold
 
 FILTERS = (6, 10, 7)
 LOW = 0.03  # bfloat16 keeps 8 bits, half a unit is 0.2 %; relative error of a gradient after 31 steps and 3 layers
@@ -31,7 +32,7 @@ def network(name, seed=0, **options):
 
 def parameters_of(widths, taps=3, kind=torch.float32):
     torch.manual_seed(1)
-    found = networks._gates(widths, taps)
+    found = sequence._gates(widths, taps)
     return [[p.detach().to(kind).requires_grad_() for p in part] for part in found]
 
 
@@ -82,7 +83,7 @@ def test_without_gradients_the_same_comes_step_by_step():
         streamed = recurrent(x, *weights, sites=5)
     assert not streamed.requires_grad
     assert relative([streamed], [recurrent(x, *weights, sites=5)]) < 1e-6
-    assert relative([_convlstm.plain(x, *weights, sites=5)], [streamed]) < 1e-6
+    assert relative([_convlstm_kernels.plain(x, *weights, sites=5)], [streamed]) < 1e-6
 
 
 def test_gradients_agree_with_finite_differences():
@@ -114,7 +115,7 @@ def test_without_neighbours_it_is_torchs_lstm():
 def test_one_size_at_a_time_is_the_masked_network_on_padded_chains():
     """And without the mask it is not: the gates' biases fill the empty places, and the chain's ends read them."""
     net, data = network("ConvLSTM").eval(), chains()
-    sites = networks._sites(data["h"], data["J"]).float()
+    sites = sequence._sites(data["h"], data["J"]).float()
     ramp = torch.linspace(0, 1, 31)[:, None, None, None]
     x = torch.cat([ramp * sites[..., :3], sites[..., 3:].expand(31, -1, -1, -1)], -1)
     mask = torch.zeros(9, 1)
@@ -139,7 +140,7 @@ def test_curve_cnn_does_not_depend_on_padding():
         return conv(x * mask, linear.weight.t(), linear.bias)
 
     with torch.no_grad():
-        x = layer(net.embed, F.pad(networks._sites(data["h"], data["J"]).float(), (0, 0, 2, 2)))
+        x = layer(net.embed, F.pad(sequence._sites(data["h"], data["J"]).float(), (0, 0, 2, 2)))
         for block in net.blocks:
             x = x + block.scale * layer(block.second, F.silu(layer(block.first, block.norm(x))))
         values = net.sites(net.norm(x))[:, 2:7].reshape(6, 5, 31, 4).transpose(1, 2)
@@ -151,7 +152,7 @@ def test_curve_cnn_does_not_depend_on_padding():
 @pytest.mark.parametrize("size", [2, 6])
 @pytest.mark.parametrize(("low", "close"), [(False, 2e-6), (True, LOW)])
 def test_the_fused_block_is_the_plain_one_and_so_are_its_gradients(monkeypatch, size, low, close):
-    monkeypatch.setattr(networks, "bfloat16_products", lambda: low)
+    monkeypatch.setattr(sequence, "bfloat16_products", lambda: low)
     torch.manual_seed(0)
     block = networks.Block(16)
     for p in block.parameters():
@@ -169,9 +170,9 @@ def test_the_fused_block_is_the_plain_one_and_so_are_its_gradients(monkeypatch, 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_training_mode_differs_by_bfloat16_only_and_evaluation_not_at_all(monkeypatch, name):
     net, data = network(name), chains()
-    monkeypatch.setattr(networks, "bfloat16_products", lambda: False)
+    monkeypatch.setattr(sequence, "bfloat16_products", lambda: False)
     exact = net.train()(**data)
-    monkeypatch.setattr(networks, "bfloat16_products", lambda: True)
+    monkeypatch.setattr(sequence, "bfloat16_products", lambda: True)
     assert relative([net.train()(**data)], [exact]) < 0.01
     assert relative([net.eval()(**data)], [exact]) < 2e-6
 
@@ -258,9 +259,10 @@ def test_unfold_puts_the_neighbours_of_a_chain_side_by_side():
 
 
 def test_after_warm_nothing_is_compiled_in_training_or_prediction():
-    kernels = [_convlstm._cell, _convlstm._cell_back]
+    kernels = [_convlstm_kernels._cell, _convlstm_kernels._cell_back]
     kernels += [
-        getattr(_residual, f"_{name}") for name in ("norm", "silu", "join", "join_back", "silu_back", "norm_back")
+        getattr(_residual_kernels, f"_{name}")
+        for name in ("norm", "silu", "join", "join_back", "silu_back", "norm_back")
     ]
     networks.warm()
     known = [len(kernel.signatures) for kernel in kernels]

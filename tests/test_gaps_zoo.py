@@ -11,7 +11,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from qtwin import IsingModel, exact, gaps  # noqa: E402
-from qtwin.gaps import _weights, data, recipes, zoo  # noqa: E402
+from qtwin.gaps import data, packing, recipes, zoo  # noqa: E402
 
 SHIPPED = {name: recipes.RECIPES[name] for name in recipes.RECIPES}
 CHAINS = ("convlstm-chain", "convlstm-chain-paper", "curve-chain")
@@ -37,7 +37,7 @@ def tiny(tmp_path_factory):
     recipe = replace(recipe, options={"width": 16, "blocks": 1}, lr=1e-2)
     for seed in (0, 3):
         recipes.train(recipe, seed, folder=folder / "trained", data=curves, progress=False)
-    (path,) = _weights.pack("curve-chain", folder / "trained", out=folder, data=curves)
+    (path,) = packing.pack("curve-chain", folder / "trained", out=folder, data=curves)
     assert path == folder / "curve-chain.safetensors"
     return folder
 
@@ -123,7 +123,7 @@ def test_shipped_scores_hold_on_fresh_instances_and_intervals_cover_them(name, M
     count = 160
     network, curves = gaps.load(name), _fresh(name, M, count)
     found, low, high = network.predict(curves.models(), interval=True)
-    measured = _weights.score(np.log1p(found), curves.log_gap)
+    measured = packing.score(np.log1p(found), curves.log_gap)
     assert measured["r2"] > FLOORS[name, M]
     stated = network.scores[M]["mse"]
     assert measured["mse"] < 2 * stated and stated < 2 * measured["mse"]
@@ -133,9 +133,9 @@ def test_shipped_scores_hold_on_fresh_instances_and_intervals_cover_them(name, M
 
 
 def test_interval_is_the_conformal_one_of_validation_errors(tiny):
-    tensors, widths, header = _weights.read("curve-chain", tiny)
+    tensors, widths, header = packing.read("curve-chain", tiny)
     member = zoo.Member(tensors, header, widths)
-    n = _weights.CALIBRATION
+    n = packing.CALIBRATION
     curves = gaps.dataset("chain", [3, 5], n, seed=0, split="validation", progress=False)
     for M in (3, 5):
         network = zoo.GapNetwork("curve-chain", {None: member})
@@ -160,7 +160,7 @@ def test_each_seed_predicts_what_its_training_gave(tiny):
 
 def test_widths_beyond_training_are_those_of_the_nearest_size(tiny):
     network = zoo.load("curve-chain", folder=tiny)
-    _, widths, _ = _weights.read("curve-chain", tiny)
+    _, widths, _ = packing.read("curve-chain", tiny)
     for M, nearest in ((2, 3), (4, 5), (9, 5)):
         with pytest.warns(zoo.OutsideTraining, match=f"sizes {M} .trained on 3, 5.*nearest trained size"):
             found, low, high = network.predict(instances("curve-chain", M, 2), interval=True)
@@ -172,7 +172,7 @@ def test_missing_altered_and_unlisted_weights_are_one_clear_error(tiny, tmp_path
         zoo.load("curve-chain", folder=tmp_path)
     folder = tmp_path / "copy"
     folder.mkdir()
-    for file in ("curve-chain.safetensors", _weights.MANIFEST):
+    for file in ("curve-chain.safetensors", packing.MANIFEST):
         shutil.copy(tiny / file, folder)
     zoo.load("curve-chain", folder=folder)
     path = folder / "curve-chain.safetensors"
@@ -182,7 +182,7 @@ def test_missing_altered_and_unlisted_weights_are_one_clear_error(tiny, tmp_path
     with pytest.raises(ValueError, match=r"not those that weights.json lists \(wrong sha256\); install qtwin again"):
         zoo.load("curve-chain", folder=folder)
     shutil.copy(tiny / "curve-chain.safetensors", folder)
-    (folder / _weights.MANIFEST).write_text("{}")
+    (folder / packing.MANIFEST).write_text("{}")
     with pytest.raises(ValueError, match="wrong sha256"):
         zoo.load("curve-chain", folder=folder)
     with pytest.raises(ValueError, match="no network 'curve'; there are fcnn-chain"):
@@ -191,7 +191,7 @@ def test_missing_altered_and_unlisted_weights_are_one_clear_error(tiny, tmp_path
 
 def test_packing_refuses_what_does_not_belong_together(tiny, tmp_path):
     with pytest.raises(ValueError, match="holds no finished training of graph-all"):
-        _weights.pack("graph-all", tiny / "trained", out=tmp_path)
+        packing.pack("graph-all", tiny / "trained", out=tmp_path)
     from qtwin._support import checkpoint
 
     for path in (tiny / "trained").glob("*.safetensors"):
@@ -200,14 +200,14 @@ def test_packing_refuses_what_does_not_belong_together(tiny, tmp_path):
     header["made"]["recipe"]["steps"] += 1
     checkpoint.write(tmp_path / "curve-chain-seed3.safetensors", state, header)
     with pytest.raises(ValueError, match="follow different recipes"):
-        _weights.pack("curve-chain", tmp_path, out=tmp_path)
+        packing.pack("curve-chain", tmp_path, out=tmp_path)
     with pytest.raises(ValueError, match="MB, at most 7; keep fewer seeds"):
-        _weights.write("large", {"x": np.zeros(2_000_000, np.float32)}, {}, tmp_path)
+        packing.write("large", {"x": np.zeros(2_000_000, np.float32)}, {}, tmp_path)
 
 
 def test_shipped_files_fit_their_limits_and_manifest():
-    listed = json.loads((_weights.FOLDER / _weights.MANIFEST).read_text())
-    files = {path.name: path.stat().st_size for path in _weights.FOLDER.glob("*.safetensors")}
+    listed = json.loads((packing.FOLDER / packing.MANIFEST).read_text())
+    files = {path.name: path.stat().st_size for path in packing.FOLDER.glob("*.safetensors")}
     assert set(files) == set(listed) and all(listed[name]["bytes"] == size for name, size in files.items())
     stems = {recipes.stem(n, M) for n, r in SHIPPED.items() for M in (r.sizes if r.by_size else [None])}
     assert {name.removesuffix(".safetensors") for name in files} == stems
@@ -216,11 +216,11 @@ def test_shipped_files_fit_their_limits_and_manifest():
 
 def test_large_weights_are_halved():
     state = {"weight": np.ones((2, 1500, 1000), np.float32), "mean": np.ones((2, 31), np.float32)}
-    fitted = _weights._fitting(state)
+    fitted = packing._fitting(state)
     assert fitted["weight"].dtype == np.float16 and fitted["mean"].dtype == np.float32
     small = {"weight": state["weight"][:, :400]}  # 3.2 MB, 1.6 a seed
-    assert _weights._fitting(small)["weight"].dtype == np.float32
-    assert _weights._fitting({"weight": state["weight"][:1, :900]})["weight"].dtype == np.float16
+    assert packing._fitting(small)["weight"].dtype == np.float32
+    assert packing._fitting({"weight": state["weight"][:1, :900]})["weight"].dtype == np.float16
 
 
 def test_networks_of_one_size_name_their_sizes():

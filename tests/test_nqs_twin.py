@@ -14,11 +14,11 @@ import scipy.sparse.linalg
 
 import qtwin.exact
 from qtwin import AnnealingFunctions, IsingModel, instances, rules
-from qtwin.nqs import _twin_checks as checks
-from qtwin.nqs import _twin_network as network
-from qtwin.nqs import _twin_paper as paper
-from qtwin.nqs._twin_grid import Grid
 from qtwin.nqs.twin import Accurate, Paper, Sampled, twin
+from qtwin.nqs.twin import _flags as checks
+from qtwin.nqs.twin import _network as network
+from qtwin.nqs.twin import _paper as paper
+from qtwin.nqs.twin._grid import Grid
 
 FUNCTIONS = AnnealingFunctions.exponential()
 S = np.linspace(0, 1, 6)

@@ -8,11 +8,11 @@ import pytest
 from qtwin import AnnealingFunctions, IsingModel, instances
 from qtwin.classical import lowest_levels
 from qtwin.ising import index_of, spins_of
-from qtwin.nqs import _twin_mixture as mixture
-from qtwin.nqs._twin_sampled import low_configurations
 from qtwin.nqs.ansatz import EXP, SINH
 from qtwin.nqs.sampling import Metropolis
 from qtwin.nqs.twin import Sampled, twin
+from qtwin.nqs.twin import _mixture as mixture
+from qtwin.nqs.twin._sampled_run import low_configurations
 from qtwin.nqs.vmc import Descent
 
 FUNCTIONS = AnnealingFunctions.exponential()

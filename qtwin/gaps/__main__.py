@@ -135,7 +135,7 @@ def _train(options):
 
 
 def _pack(options):
-    from ._weights import pack
+    from .packing import pack
 
     for path in pack(options.name, options.folder, data=options.data):
         print(path)

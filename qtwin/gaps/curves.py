@@ -21,7 +21,7 @@ import numpy as np
 
 from ..classical import lowest_levels
 from ..ising import IsingModel
-from . import LAMBDAS, _curve_kernels
+from . import LAMBDAS, _curves_kernels
 
 LEVELS = 32  # classical states that are looked through for local minima
 _LOW = 9  # of them, the states that span the perturbation theory at λ = 1 and the projection
@@ -54,7 +54,7 @@ def perturbation_start(h, J, *, s=LAMBDAS):
     h, J = checked(h, J)
     a, lam = _strengths(s)
     out = np.empty((len(h), lam.size))
-    _curve_kernels.start_curves(h, J, np.maximum(a, _SMALLEST), lam, out)
+    _curves_kernels.start_curves(h, J, np.maximum(a, _SMALLEST), lam, out)
     return out.clip(0, _LARGEST)
 
 
@@ -70,7 +70,7 @@ def perturbation_end(h, J, *, s=LAMBDAS, levels=None):
     a, lam = _strengths(s)
     out = np.empty((len(h), lam.size))
     k = min(_LOW, states.shape[1])
-    _curve_kernels.end_curves(h, J, energies, states, k, a, lam, out)
+    _curves_kernels.end_curves(h, J, energies, states, k, a, lam, out)
     return out
 
 
@@ -99,7 +99,7 @@ def projected_classical(h, J, *, s=LAMBDAS, levels=None):
     a, lam = _strengths(s)
     out = np.empty((len(h), lam.size))
     k = min(_LOW, states.shape[1])
-    _curve_kernels.classical_span_curves(h, J, energies, states, k, a, lam, out)
+    _curves_kernels.classical_span_curves(h, J, energies, states, k, a, lam, out)
     return out
 
 
@@ -120,7 +120,7 @@ def mean_field(h, J, *, s=LAMBDAS, levels=None, harmonic=True, span=True):
     a, lam = _strengths(s)
     shape = (len(h), lam.size)
     curves = [np.empty(shape if wanted else (0, 0)) for wanted in (harmonic, span)]
-    _curve_kernels.mean_field_curves(h, J, states, a, lam, *curves)
+    _curves_kernels.mean_field_curves(h, J, states, a, lam, *curves)
     return tuple(curves)
 
 

@@ -150,7 +150,7 @@ def train(name, seed=0, *, preset="full", size=None, folder=None, data=None, pro
     import torch
 
     from .. import fit
-    from . import _weights
+    from . import packing
 
     chosen = name if isinstance(name, Recipe) else recipe(name, preset)
     chosen = _of_size(chosen, size)
@@ -162,7 +162,7 @@ def train(name, seed=0, *, preset="full", size=None, folder=None, data=None, pro
         network = chosen.network(size)
     target = None if folder is None else Path(folder) / f"{stem(chosen.name, size)}-seed{seed}.safetensors"
     if target is not None and target.exists():
-        state, header = _weights.read_trained(target, made)
+        state, header = packing.read_trained(target, made)
         network.load_state_dict(state)
         marks = header["history"]
         return Trained(network, fit.History(**marks, done=int(marks["steps"][-1])), made)
@@ -184,7 +184,7 @@ def train(name, seed=0, *, preset="full", size=None, folder=None, data=None, pro
         callback=_say if progress else None,
     )
     if target is not None and not history.stopped:
-        _weights.write_trained(target, network, history, made)
+        packing.write_trained(target, network, history, made)
     return Trained(network, history, made)
 
 

@@ -11,7 +11,7 @@ and a twin that lies higher has a level wrong there.
 
 import numpy as np
 
-from ._twin_result import BIT
+from .result import BIT
 
 LARGE_OVERLAP = 0.05
 NEAR = 0.06  # in s; from further away a network does not help to find a level

@@ -6,7 +6,7 @@ Energies are measured from their mean over all basis states, so that a constant 
 
 import numpy as np
 
-from ..ising import spins_of
+from ...ising import spins_of
 
 MATRIX_BITS = 6  # flips of so many spins at once are one small matrix
 

@@ -103,7 +103,7 @@ class Twin:
     @property
     def spectrum(self):
         """The levels as a :class:`qtwin.Spectrum`, for whatever takes an exact one."""
-        from ..exact import Spectrum
+        from ...exact import Spectrum
 
         coupled = None
         if self.levels > 1:

@@ -1,7 +1,7 @@
 """The recipe ``sampled``: Metropolis chains and stochastic reconfiguration (SPRING), nothing of size 2^n.
 
 Ground state ψ0 = exp f, higher levels sinh f made orthogonal to those below on pooled configurations
-(:mod:`qtwin.nqs._twin_mixture`).  Each level goes up along s from a random network at s = 0, and down from a product
+(:mod:`qtwin.nqs.twin._mixture`).  Each level goes up along s from a random network at s = 0, and down from a product
 state at a low classical configuration, found by simulated annealing; the lower of both stays.  Where they disagree,
 networks of the neighbours are tried.  Chains draw from |ψ|^p, p lowered until enough flips are accepted: near s = 1,
 where ψ is almost one configuration, chains of |ψ|² would stand still.
@@ -9,12 +9,12 @@ where ψ is almost one configuration, chains of |ψ|² would stand still.
 
 import numpy as np
 
-from . import _twin_checks as checks
-from . import _twin_mixture as mixture
-from ._twin_result import History, Twin
-from .ansatz import EXP, SINH
-from .sampling import Metropolis
-from .vmc import Descent, optimise
+from ..ansatz import EXP, SINH
+from ..sampling import Metropolis
+from ..vmc import Descent, optimise
+from . import _flags as checks
+from . import _mixture as mixture
+from .result import History, Twin
 
 POWERS = (2.0, 1.0, 0.5, 0.25)
 ACCEPTED = 0.15  # of the proposed flips, before a lower power is taken

@@ -9,8 +9,8 @@ while the next one is below zero: a constant added to H breaks it.  Hand-written
 
 import numpy as np
 
-from .._eigen.matvec import FAST
-from .._support.jit import kernel
+from ..._eigen.matvec import FAST
+from ..._support.jit import kernel
 
 DECAY, SMALL = 0.99, 1e-8  # RMSprop: memory of the squared gradient, and what keeps it from zero
 

@@ -21,7 +21,7 @@ from numba.extending import overload
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from .._support.jit import kernel
+from ..._support.jit import kernel
 
 BLOCK = 16  # rows of which the kernels keep everything in the first-level cache
 

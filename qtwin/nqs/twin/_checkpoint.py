@@ -22,7 +22,7 @@ class Store:
         """
         if self.path is None or not self.path.exists():
             return 0, 0.0
-        from .._support.checkpoint import read
+        from ..._support.checkpoint import read
 
         tensors, header = read(self.path)
         if header.get("twin") != self.identity:
@@ -36,7 +36,7 @@ class Store:
             return
         import torch
 
-        from .._support.checkpoint import write
+        from ..._support.checkpoint import write
 
         tensors = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in self.run.arrays().items()}
         write(self.path, tensors, {"twin": self.identity, "tasks": tasks, "seconds": seconds})

@@ -11,7 +11,7 @@ sampled     chains and stochastic reconfiguration                         any   
 
 No recipe diagonalises H.  For n ≤ 8 ``accurate`` has more parameters than there are amplitudes: exact diagonalisation
 in disguise.  From n = 9 its networks, and the dimension of the Ritz step, are smaller than 2^n.  What a recipe cannot
-vouch for is flagged (:mod:`qtwin.nqs._twin_checks`); ``Twin.explain(s)`` says why.
+vouch for is flagged (:mod:`qtwin.nqs.twin._flags`); ``Twin.explain(s)`` says why.
 """
 
 import time
@@ -19,9 +19,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._support.threads import one_blas_thread
-from ._twin_result import History, Twin
-from ._twin_store import Store, bar, identity
+from ..._support.threads import one_blas_thread
+from ._checkpoint import Store, bar, identity
+from .result import History, Twin
 
 __all__ = ["Accurate", "History", "Paper", "Sampled", "Twin", "twin"]
 
@@ -134,13 +134,13 @@ def _run(options, model, functions, s, levels, seed):
     if n > limit:
         raise ValueError(f"recipe {_name(options)!r} goes to n={limit}, got n={n}; take recipe='sampled'")
     if isinstance(options, Sampled):
-        from ._twin_sampled import SampledRun
+        from ._sampled_run import SampledRun
 
         if not (hasattr(model, "h") and hasattr(model, "J") and hasattr(model, "offset")):
             raise ValueError(f"recipe 'sampled' needs an IsingModel with h, J and offset, got {type(model).__name__}")
         return SampledRun(model, functions, s, int(levels), options, seed), (model.h, model.J, [model.offset])
-    from ._twin_grid import Grid
-    from ._twin_runs import AccurateRun, PaperRun
+    from ._exact_runs import AccurateRun, PaperRun
+    from ._grid import Grid
 
     energies = np.asarray(model.energies(), float)
     if energies.shape != (1 << n,) or not np.isfinite(energies).all():

@@ -3,7 +3,7 @@
 Source A: arXiv 2109.08492.  Rows are physical spins only: a place of the grid without one is zero at
 every layer and step, so the network is the one on a padded grid with the state masked, without the
 padding.  The ConvLSTM's kernel of (2, 2) reads a spin, its right, its lower and its lower right
-neighbour.  Its gates and their backward are the kernels of :mod:`qtwin.gaps._convlstm`; between them,
+neighbour.  Its gates and their backward are the kernels of :mod:`qtwin.gaps.networks._convlstm_kernels`; between them,
 two more gather neighbours by a table.  Cost per spin and step of a layer with C inputs and H filters:
 16·(C + H)·H products forwards.
 """
@@ -13,9 +13,9 @@ from functools import lru_cache
 import torch
 from torch import nn
 
-from .._support.jit import kernel
-from ._base import POINTS, CurveNetwork
-from ._convlstm import _array, _cell, _cell_back, _load, bfloat16_products
+from ..._support.jit import kernel
+from ._convlstm_kernels import _array, _cell, _cell_back, _load, bfloat16_products
+from .base import POINTS, CurveNetwork
 
 TAPS = ((0, 0), (0, 1), (1, 0), (1, 1))  # kernel (2, 2): rows down, columns right
 AROUND = tuple((a, b) for a in (-1, 0, 1) for b in (-1, 0, 1))  # kernel (3, 3)

@@ -7,7 +7,7 @@ FCNN      all couplings at once → the whole curve                    one      
 LSTM      a sequence over λ of all (λJ, λK)                          one                  A
 ConvLSTM  a sequence over λ of a chain's sites, read by convolution  any                  A
 CurveCNN  a chain's sites once, pooled to a curve; no recurrence     any                  ours
-others    GraphNetwork, ClassicalNetwork, CorrectedNetwork (:mod:`qtwin.gaps.graph`), ConvLSTM2D (LHZ)
+others    GraphNetwork, ClassicalNetwork, CorrectedNetwork (:mod:`qtwin.gaps.networks.graph`), ConvLSTM2D (LHZ)
 ========= ========================================================== ==================== =============
 
 Source A is arXiv 2109.08492; its K is h.  ``forward(h=(B, M), J=(B, M, M))`` takes instances of one
@@ -20,24 +20,15 @@ multiplies bfloat16, ConvLSTM, LSTM and CurveCNN round the factors of their prod
 gates and sums stay float32, and evaluation is float32 throughout.
 """
 
-from importlib import import_module
-
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from . import symmetry
-from ._base import POINTS, CurveNetwork, checked
-from ._convlstm import bfloat16_products, recurrent, unfold
-from ._residual import Residual
+from .. import symmetry
+from ._convlstm_kernels import bfloat16_products, recurrent, unfold
+from ._residual_kernels import Residual
+from .base import POINTS, CurveNetwork, checked
 
-_ELSEWHERE = {  # networks of modules of their own
-    "GraphNetwork": "graph",
-    "ClassicalNetwork": "graph",
-    "CorrectedNetwork": "graph",
-    "ConvLSTM2D": "_convlstm2d",
-    "GridCNN": "_convlstm2d",
-}
 FAMILIES = ("chain", "regular", "all_to_all", "lhz")
 POOLS = ("max", "logsumexp", "mean")
 SOURCE_SHAPES = {  # hidden layers and width of source A; where it gives none (regular, all_to_all from 7): ours
@@ -253,9 +244,3 @@ def warm():
         network(**data).sum().backward()
         with torch.no_grad():
             network.eval()(**data)
-
-
-def __getattr__(name):
-    if name in _ELSEWHERE:
-        return getattr(import_module(f".{_ELSEWHERE[name]}", __package__), name)
-    raise AttributeError(f"module 'qtwin.gaps.networks' has no attribute {name!r}")

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg
 
-from ._flips import ratios
-from .vmc import spring_step
+from .._flips import ratios
+from ..vmc import spring_step
 
 ITERATIONS = 50
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from . import _twin_checks as checks
-from . import _twin_paper as paper
-from ._twin_result import History, Twin
-from ._twin_search import Search
+from . import _flags as checks
+from . import _paper as paper
+from ._search import Search
+from .result import History, Twin
 
 ROUNDING = 1e-14  # of energies, in units of the width
 LOWER = 3e-3  # how much lower the other sweep of ``paper`` must end to count, in units of the width

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch.autograd.function import once_differentiable
 
-from .._support.jit import kernel
-from ._convlstm import _array, _load, _store, _tanh
+from ..._support.jit import kernel
+from ._convlstm_kernels import _array, _load, _store, _tanh
 
 EPSILON = 1e-5  # as in torch.nn.LayerNorm
 

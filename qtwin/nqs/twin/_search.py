@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import _twin_network as network
-from ._twin_descent import COLD, WARM, descend
-from ._twin_pool import Pool
+from . import _network as network
+from ._descent import COLD, WARM, descend
+from ._pool import Pool
 
 BATCHED_N = 8  # all points at once up to here
 HIDDEN = 32

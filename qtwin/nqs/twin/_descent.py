@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import _twin_network as network
+from . import _network as network
 
 DAMPING = 1e-4
 SHIFT = 3.0  # ε in units of the residual

@@ -8,7 +8,7 @@ whether a network of another s or level is the better start here costs nothing i
 import numpy as np
 from scipy import linalg
 
-from . import _twin_network as network
+from . import _network as network
 
 CUT = 1e-11  # directions of the span with a smaller weight are dropped
 SEPARATION = 12.0  # f of an exp network is lifted by so much to serve as a sinh network

@@ -7,7 +7,7 @@ M×M matrix products this takes longer than all the rest of a message-passing ro
 import numpy as np
 import torch
 
-from .._support.jit import kernel
+from ..._support.jit import kernel
 
 
 def triangles(p, size):
