@@ -61,7 +61,7 @@ MUTATIONS = [
     ),
     Mutation(
         "dead slider",
-        "qtwin/widgets/_explorer.py",
+        "qtwin/widgets/gap/explorer.py",
         '@observe("coupling", "field", "levels")',
         '@observe("field", "levels")',
         (

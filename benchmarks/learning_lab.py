@@ -1,7 +1,7 @@
 """``python -m benchmarks.learning_lab``: how fast the learning lab stops; ``--first`` makes its first view again.
 
 The first view is two finished runs of the lab itself (the same network on raw numbers and with all
-symmetries), stored in qtwin/widgets/learning_first.json: about ten seconds on one core.
+symmetries), stored in qtwin/widgets/learning/learning_first.json: about ten seconds on one core.
 """
 
 import json
@@ -11,7 +11,7 @@ import time
 
 from qtwin._support.threads import cores
 from qtwin.widgets import LearningLab
-from qtwin.widgets._lab_run import FIRST, NETWORKS, Run, Settings, _kept
+from qtwin.widgets.learning._run import FIRST, NETWORKS, Run, Settings, _kept
 
 SHOWN = Settings("chain", 6, "fcnn", "all", 3000, 1000)
 BEFORE = Settings("chain", 6, "fcnn", "raw", 3000, 1000)

@@ -24,9 +24,9 @@ def main(words):
         width = max(map(len, COMMANDS))
         return "usage: python -m qtwin COMMAND\n" + "\n".join(f"  {c:{width}}  {t}" for c, t in COMMANDS.items())
     if command in ("lab", "test", "lint"):
-        from . import _install
+        from ._cli import install
 
-        return getattr(_install, command)(rest)
+        return getattr(install, command)(rest)
     from . import course
 
     try:

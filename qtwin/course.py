@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from ._doctor import BROWSER_HELP, doctor, find_browser
-from ._install import read_state, write_state
+from ._cli.doctor import BROWSER_HELP, doctor, find_browser
+from ._cli.install import read_state, write_state
 
 __all__ = [
     "BROWSER_HELP",

@@ -6,8 +6,9 @@ import sys
 
 import pytest
 
-from qtwin import _doctor, _install, course
+from qtwin import course
 from qtwin.__main__ import COMMANDS, main
+from qtwin._cli import doctor, install
 
 
 def notebook(*sources, outputs=(), metadata=None):
@@ -182,10 +183,10 @@ def test_after_warming_the_first_use_compiles_nothing():
 
 
 def test_doctor_says_what_is_here_and_what_is_missing(monkeypatch, capsys):
-    monkeypatch.setattr(_doctor.shutil, "which", lambda name: None)
-    monkeypatch.setattr(_doctor, "MAC_CHROME", _doctor.Path("nowhere"))
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: None)
+    monkeypatch.setattr(doctor, "MAC_CHROME", doctor.Path("nowhere"))
     lines = ["numpy>=2", "nonesuch>=1; extra == 'lab'", "pytest; extra == 'dev'", "nonesuch>=1; extra == 'dev'"]
-    monkeypatch.setattr(_doctor.importlib.metadata, "requires", lambda name: lines)
+    monkeypatch.setattr(doctor.importlib.metadata, "requires", lambda name: lines)
     course.doctor()
     out = capsys.readouterr().out
     rows = {line.split("  ")[0].strip(): line for line in out.splitlines()}
@@ -220,8 +221,8 @@ def test_browser_is_looked_for_on_the_path(monkeypatch, tmp_path, name):
 
 def test_browser_on_a_mac(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(_doctor.sys, "platform", "darwin")
-    monkeypatch.setattr(_doctor, "MAC_CHROME", tmp_path / "Google Chrome")
+    monkeypatch.setattr(doctor.sys, "platform", "darwin")
+    monkeypatch.setattr(doctor, "MAC_CHROME", tmp_path / "Google Chrome")
     assert course.find_browser() is None
     (tmp_path / "Google Chrome").write_text("")
     assert course.find_browser() == str(tmp_path / "Google Chrome")
@@ -231,12 +232,12 @@ def test_browser_on_a_mac(monkeypatch, tmp_path):
 def test_chromium_is_installed_only_by_root_in_ci(monkeypatch, ci, root, expected):
     calls = []
     monkeypatch.setenv("CI", ci)
-    monkeypatch.setattr(_install, "_is_root", lambda: root)
-    monkeypatch.setattr(_doctor, "find_browser", lambda: None)
-    monkeypatch.setattr(_install.shutil, "which", lambda name: name)
-    monkeypatch.setattr(_install.subprocess, "run", lambda words, **_: calls.append(words))
-    monkeypatch.setattr(_install, "_pytest", lambda *words: calls.append(words) or 7)
-    assert _install._browser_tests([]) == 7
+    monkeypatch.setattr(install, "_is_root", lambda: root)
+    monkeypatch.setattr(doctor, "find_browser", lambda: None)
+    monkeypatch.setattr(install.shutil, "which", lambda name: name)
+    monkeypatch.setattr(install.subprocess, "run", lambda words, **_: calls.append(words))
+    monkeypatch.setattr(install, "_pytest", lambda *words: calls.append(words) or 7)
+    assert install._browser_tests([]) == 7
     assert len(calls) == expected + 1
     assert all(words[0] == "apt-get" for words in calls[:-1]) and calls[-1] == ("tests/browser",)
 
@@ -248,29 +249,27 @@ def test_chromium_is_installed_only_by_root_in_ci(monkeypatch, ci, root, expecte
     ("darwin", "", False, False),
 ])  # fmt: skip
 def test_cuda_is_announced_before_it_is_downloaded(monkeypatch, capsys, tmp_path, platform, flags, have, said):
-    pinned = next(
-        line for line in (_install.ROOT / "constraints.txt").read_text().split() if line.startswith("torch==")
-    )
+    pinned = next(line for line in (install.ROOT / "constraints.txt").read_text().split() if line.startswith("torch=="))
     if have:
         (tmp_path / f"lib/python3.11/site-packages/{pinned.replace('==', '-')}+cpu.dist-info").mkdir(parents=True)
-    monkeypatch.setattr(_install, "VENV", tmp_path)
-    monkeypatch.setattr(_install.sys, "platform", platform)
+    monkeypatch.setattr(install, "VENV", tmp_path)
+    monkeypatch.setattr(install.sys, "platform", platform)
     monkeypatch.setenv("PIP_FLAGS", flags)
-    _install._torch_notice("lab")
+    install._torch_notice("lab")
     out = capsys.readouterr().out
     assert ('make lab PIP_FLAGS="--extra-index-url' in out and "GB" in out) == said == bool(out)
 
 
 def test_missing_venv_module_is_one_line(monkeypatch):
-    monkeypatch.setattr(_install.importlib.util, "find_spec", lambda name: None if name == "ensurepip" else 1)
+    monkeypatch.setattr(install.importlib.util, "find_spec", lambda name: None if name == "ensurepip" else 1)
     with pytest.raises(SystemExit, match=r"^Python's ensurepip module is missing: .*apt install python3\.\d+-venv$"):
-        _install._make_venv()
+        install._make_venv()
 
 
 def test_install_outside_a_clone_is_one_line(monkeypatch, tmp_path):
-    monkeypatch.setattr(_install, "ROOT", tmp_path)
+    monkeypatch.setattr(install, "ROOT", tmp_path)
     with pytest.raises(SystemExit, match="clone"):
-        _install.install("lab")
+        install.install("lab")
 
 
 def test_old_python_and_unknown_commands_are_one_line(monkeypatch):
@@ -283,6 +282,6 @@ def test_old_python_and_unknown_commands_are_one_line(monkeypatch):
 
 
 def test_a_failed_step_is_named(monkeypatch):
-    monkeypatch.setattr(_install, "_call", lambda *words: 3)
+    monkeypatch.setattr(install, "_call", lambda *words: 3)
     with pytest.raises(SystemExit, match="`-m qtwin warm` failed with exit status 3"):
-        _install._run("-m", "qtwin", "warm")
+        install._run("-m", "qtwin", "warm")

@@ -17,8 +17,8 @@ import plotly.graph_objects as go
 from PIL import Image
 
 from qtwin import AnnealingFunctions, IsingModel, figures, instances
-from qtwin.figures import _static, _traces
-from qtwin.figures._base import number, style
+from qtwin.figures import _mpl, problem
+from qtwin.figures.figure import number, style
 
 S = np.linspace(0, 1, 11)
 
@@ -117,17 +117,17 @@ def test_problem_shows_sign_and_strength_of_every_coupling():
 
 def test_field_arrows_point_where_the_field_pulls():
     """E = h σ is lowest for σ = -1 (down) when h > 0: the tip lies below the tail."""
-    down = figures._problem.arrow(0.0, 0.0, 1.0, 1.0)
-    up = figures._problem.arrow(0.0, 0.0, -1.0, 1.0)
+    down = problem.arrow(0.0, 0.0, 1.0, 1.0)
+    up = problem.arrow(0.0, 0.0, -1.0, 1.0)
     assert down[1][1] < down[1][0] and up[1][1] > up[1][0]
-    weak = figures._problem.arrow(0.0, 0.0, 0.1, 1.0)
+    weak = problem.arrow(0.0, 0.0, 0.1, 1.0)
     assert 0 < weak[1][0] - weak[1][1] < down[1][0] - down[1][1]
-    assert figures._problem.arrow(0.0, 0.0, 0.0, 1.0) == ([0.0, None], [0.0, None])
+    assert problem.arrow(0.0, 0.0, 0.0, 1.0) == ([0.0, None], [0.0, None])
 
 
 def test_problem_places_a_chain_on_a_line_and_others_on_a_circle():
-    assert not figures._problem.layout(instances.chain(5, rng=0))[:, 1].any()
-    circle = figures._problem.layout(instances.all_to_all(5, rng=0))
+    assert not problem.layout(instances.chain(5, rng=0))[:, 1].any()
+    circle = problem.layout(instances.all_to_all(5, rng=0))
     np.testing.assert_allclose(np.hypot(*circle.T), 1)
     with pytest.raises(ValueError, match=r"\(5, 2\)"):
         figures.plot_problem(instances.chain(5, rng=0), positions=np.zeros((4, 2)))
@@ -337,8 +337,8 @@ def test_static_twin_refuses_what_it_cannot_draw():
 
 
 def test_log_ticks_are_powers_when_the_range_is_wide():
-    assert _static._tick(1e-5) == "10⁻⁵" and _static._tick(0.01) == "0.01" and _static._tick(-0.5) == "−0.5"
-    assert _static._tick(0.1, powers=True) == "10⁻¹"
+    assert _mpl.figure._tick(1e-5) == "10⁻⁵" and _mpl.figure._tick(0.01) == "0.01" and _mpl.figure._tick(-0.5) == "−0.5"
+    assert _mpl.figure._tick(0.1, powers=True) == "10⁻¹"
 
 
 def test_display_is_a_picture_and_the_description(monkeypatch):
@@ -422,7 +422,7 @@ def test_contour_labels_keep_apart():
     axes = plt.Figure(figsize=(6, 4), dpi=100).add_subplot()
     valley = np.abs(x[:, None] + x[None, :]) + 0.05 * np.sin(9 * x)
     lines = axes.contour(x, x, valley, levels=[0.2, 0.3, 0.4, 0.5, 0.6])
-    spots = np.array(_traces._label_spots(lines, axes.transData))
+    spots = np.array(_mpl.traces._label_spots(lines, axes.transData))
     places = axes.transData.transform(spots)
     apart = np.hypot(*(places[:, None] - places[None]).T)[~np.eye(len(places), dtype=bool)]
     assert len(spots) == 5 and apart.min() >= 56

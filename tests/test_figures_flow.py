@@ -6,7 +6,7 @@ import pytest
 pytest.importorskip("plotly")
 
 from qtwin import figures
-from qtwin.figures._flow import LOOKS
+from qtwin.figures.flow import LOOKS
 
 X = np.arange(2.0, 10.0)
 WORDS = dict(title="Errors", description="Errors in words.", x="number of spins n", y="error")

@@ -11,7 +11,7 @@ pytest.importorskip("matplotlib")
 from PIL import Image
 
 from qtwin import figures
-from qtwin.figures import _learning
+from qtwin.figures import learning
 
 S = np.linspace(0, 1, 31)
 EPOCHS = np.arange(1, 5)
@@ -117,7 +117,7 @@ def test_ladder_by_parts():
     "value, text", [(1.0, "1.00"), (0.99, "0.990"), (0.9974, "0.997"), (0.9, "0.90"), (-0.001, "0")]
 )
 def test_scores_near_one_keep_their_digits(value, text):
-    assert _learning._score(value) == text
+    assert learning._score(value) == text
 
 
 def test_error_against_size():

@@ -6,7 +6,7 @@ import pytest
 pytest.importorskip("plotly")
 
 from qtwin import figures, instances
-from qtwin.figures import _lhz
+from qtwin.figures.lhz import level_lines, outline, pyramid
 from qtwin.lhz import lhz, needed_strength
 
 
@@ -34,10 +34,10 @@ def test_every_coupling_is_a_line_and_a_physical_spin(M):
 
 def test_faces_are_the_constraints():
     one = problem(4)
-    places = _lhz.pyramid(one)
+    places = pyramid(one)
     assert places[:, 1].min() == 1 and places[:, 1].max() == 4
     for corners in one.constraints:
-        ring = _lhz.outline(places[list(corners)])
+        ring = outline(places[list(corners)])
         sides = np.abs(np.diff(ring, axis=0))
         assert len(ring) == len(corners) + 1
         assert ((sides == [0.5, 1]).all(1) | (sides == [1, 0]).all(1)).all()  # never across the face
@@ -81,7 +81,7 @@ def test_crosses_are_the_states_below_the_highest_codeword(strength):
 
 def test_lines_of_other_states_rise_by_two_c_for_each_broken_constraint():
     one = problem(3)
-    codewords, others = _lhz.level_lines(one, 6.0)
+    codewords, others = level_lines(one, 6.0)
     for energy, broken in others:
         strengths = np.array([0.0, 2.0])
         at = [np.sort(lhz(one.model, c).energies()) for c in strengths]

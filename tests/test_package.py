@@ -46,7 +46,7 @@ ARROWS = {
     | {"rules", "exact", "bath", "control", "annealers", "lhz", "fit", "gaps", "nqs", "flow", "figures", "shipped"},
     "course": PHYSICS | {"exact", "bath", "annealers", "control", "dynamics", "gaps", "nqs"},
 }
-LEAVES = {"widgets", "course", "checks", "_install", "_doctor", "__main__"}  # used by each other and by notebooks only
+LEAVES = {"widgets", "course", "checks", "_cli", "__main__"}  # used by each other and by notebooks only
 
 
 def run(code):

@@ -16,8 +16,8 @@ from qtwin import AnnealingFunctions, AnnealSchedule, Bath, IsingModel, annealer
 from qtwin.annealers.solver import PROPERTIES, scale_factor
 from qtwin.bath import RateTable
 from qtwin.widgets import ScheduleDesigner
-from qtwin.widgets._designer_device import PRESETS, Answer, Device, stretch
-from qtwin.widgets._designer_words import CODE_WIDTH, live_sentence, ocean_code
+from qtwin.widgets.designer._device import PRESETS, Answer, Device, stretch
+from qtwin.widgets.designer._words import CODE_WIDTH, live_sentence, ocean_code
 
 FUNCTIONS = AnnealingFunctions.dwave("Advantage_system7.1")
 BENT = [[0, 0], [4, 0.35], [15, 0.5], [20, 1]]

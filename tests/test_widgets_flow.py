@@ -16,7 +16,7 @@ from traitlets import TraitError
 from qtwin import flow
 from qtwin.flow.splitting import split_rollout
 from qtwin.widgets import FlowExplorer
-from qtwin.widgets._flow_words import growth, place, power
+from qtwin.widgets.flow._words import growth, place, power
 from tests.oracles import X, Z, kron_operator
 
 

@@ -18,9 +18,9 @@ from qtwin import AnnealingFunctions, gap_curves
 from qtwin.gaps import LAMBDAS, symmetry
 from qtwin.gaps.data import dataset
 from qtwin.widgets import LearningLab
-from qtwin.widgets import _lab_run as lab_run
-from qtwin.widgets._lab_run import Run, Settings, build, draw_batch, exact_curves, first_results, tensors
-from qtwin.widgets._learning import SYMMETRIES, live_sentence, symmetries, told
+from qtwin.widgets.learning import _run as lab_run
+from qtwin.widgets.learning._run import Run, Settings, build, draw_batch, exact_curves, first_results, tensors
+from qtwin.widgets.learning.lab import SYMMETRIES, live_sentence, symmetries, told
 
 NAME = "qtwin learning lab"
 

@@ -15,8 +15,8 @@ from traitlets import TraitError
 from qtwin import AnnealingFunctions, instances, spectrum, twin
 from qtwin.nqs.twin import Paper
 from qtwin.widgets import TwinExplorer
-from qtwin.widgets import _twin_run as twin_run
-from qtwin.widgets._twin_words import power, share, told
+from qtwin.widgets.twin import _run as twin_run
+from qtwin.widgets.twin._words import power, share, told
 
 NAME = "qtwin twin explorer"
 FUNCTIONS = AnnealingFunctions.exponential()

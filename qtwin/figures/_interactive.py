@@ -11,6 +11,6 @@ class FigureWidget(go.FigureWidget):
     """A plotly FigureWidget with a fixed ``repr``."""
 
     def __repr__(self):
-        from ._base import plain
+        from .figure import plain
 
         return f"FigureWidget({plain(self.layout.title.text)!r})"

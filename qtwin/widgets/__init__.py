@@ -11,12 +11,12 @@ if find_spec("ipywidgets") is None or find_spec("anywidget") is None or find_spe
     raise ImportError("widgets need ipywidgets, anywidget and plotly; install them with: pip install 'qtwin[lab]'")
 
 _PLACES = {
-    "FlowExplorer": "_flow",
-    "GapExplorer": "_explorer",
-    "LHZExplorer": "_lhz",
-    "LearningLab": "_learning",
-    "ScheduleDesigner": "_designer",
-    "TwinExplorer": "_twin",
+    "FlowExplorer": "flow.explorer",
+    "GapExplorer": "gap.explorer",
+    "LHZExplorer": "lhz.explorer",
+    "LearningLab": "learning.lab",
+    "ScheduleDesigner": "designer.designer",
+    "TwinExplorer": "twin.explorer",
 }
 __all__ = [*_PLACES]
 

@@ -7,7 +7,20 @@ grid of an LHZ problem; ``base`` is what they share.
 from .base import POINTS, CurveNetwork
 from .convlstm2d import ConvLSTM2D, GridCNN
 from .graph import ClassicalNetwork, CorrectedNetwork, GraphNetwork
-from .sequence import FAMILIES, FCNN, LSTM, POOLS, SOURCE_SHAPES, ConvLSTM, CurveCNN, Pool, flat, flat_width, warm
+from .sequence import (
+    FAMILIES,
+    FCNN,
+    LSTM,
+    POOLS,
+    SOURCE_SHAPES,
+    Block,
+    ConvLSTM,
+    CurveCNN,
+    Pool,
+    flat,
+    flat_width,
+    warm,
+)
 
 __all__ = [
     "FAMILIES",
@@ -16,6 +29,7 @@ __all__ = [
     "SOURCE_SHAPES",
     "FCNN",
     "LSTM",
+    "Block",
     "ClassicalNetwork",
     "ConvLSTM",
     "ConvLSTM2D",

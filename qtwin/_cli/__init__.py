@@ -1,0 +1,1 @@
+"""What ``python -m qtwin COMMAND`` runs; standard library only, until the environment is made."""

@@ -1,0 +1,1 @@
+"""Plotly figures painted by matplotlib, without a browser on the machine."""

@@ -1,0 +1,1 @@
+"""What all explorers share: controls, panels, drawings, stylesheet and scripts."""
