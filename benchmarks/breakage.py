@@ -57,7 +57,7 @@ MUTATIONS = [
         "qtwin/schedule/anneal.py",
         "too_steep = np.abs(change)",
         "too_steep = 0 * np.abs(change)",
-        ("tests/test_schedule.py::test_every_schedule_is_judged_right",),
+        ("tests/schedule/test_anneal.py::test_every_schedule_is_judged_right",),
     ),
     Mutation(
         "dead slider",
@@ -65,7 +65,7 @@ MUTATIONS = [
         '@observe("coupling", "field", "levels")',
         '@observe("field", "levels")',
         (
-            "tests/test_widgets.py::test_moving_a_slider_changes_the_figures",
+            "tests/widgets/test_gap.py::test_moving_a_slider_changes_the_figures",
             "tests/browser/test_explorer.py::test_keyboard_moves_the_levels_to_what_the_library_gives",
         ),
     ),

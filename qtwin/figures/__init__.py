@@ -5,6 +5,11 @@ same everywhere: E0 blue, E1 vermillion, the gap green, exact solid, predicted d
 dotted; emulated orange, recorded sky, measured purple, with the word in the legend.
 """
 
+from importlib.util import find_spec
+
+if find_spec("plotly") is None:
+    raise ImportError("figures need plotly; install it with: pip install 'qtwin[lab]'")
+
 from .experiment import plot_comparison
 from .figure import COLOURS, Figure, template
 from .flow import plot_flow, plot_seed_curves

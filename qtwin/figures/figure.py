@@ -2,10 +2,7 @@
 
 import textwrap
 
-try:
-    import plotly.graph_objects as go
-except ImportError as error:
-    raise ImportError("figures need plotly; install it with: pip install 'qtwin[lab]'") from error
+import plotly.graph_objects as go
 
 INK, MUTED, GRID, LINE = "#1f2933", "#5f6b76", "#e8ecef", "#d5dbe0"
 FONT = "Inter, 'Helvetica Neue', Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"

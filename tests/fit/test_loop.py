@@ -19,7 +19,7 @@ from qtwin.fit import History, Plan, fit, processes
 from qtwin.fit import loop as module
 from qtwin.fit._step import check_rows
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -196,8 +196,8 @@ def train_slowly(path):
 
 def test_a_killed_run_resumes_to_identical_weights(tmp_path):
     path = tmp_path / "run.safetensors"
-    command = [sys.executable, "-c", f"import test_fit; test_fit.train_slowly({str(path)!r})"]
-    child = subprocess.Popen(command, cwd=HERE, env={**os.environ, "PYTHONPATH": f"{HERE}{os.pathsep}{HERE.parent}"})
+    command = [sys.executable, "-c", f"from tests.fit.test_loop import train_slowly; train_slowly({str(path)!r})"]
+    child = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT)})
     try:
         while not path.exists() or read(path)[1]["done"] < 9:
             assert child.poll() is None

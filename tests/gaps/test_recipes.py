@@ -163,8 +163,8 @@ def test_a_finished_training_is_read_and_another_recipe_refused(trained, cache, 
 
 KILLED = """
 import os, signal, sys
-sys.path.insert(0, "tests")
-from test_gaps_recipes import TINY
+sys.path.insert(0, ".")
+from tests.gaps.test_recipes import TINY
 from qtwin.gaps import recipes
 asked = iter(range(1000))
 recipes.train(TINY, 1, folder=sys.argv[1], data=sys.argv[2], progress=False,

@@ -18,7 +18,7 @@ GIVEN = {  # these exercises change a number that stands there
     "check.pause_place(place)",
     "check.trajectories(count)",
 }
-EXERCISES = sorted((Path(__file__).parent.parent / "notebooks" / "exercises").glob("*.ipynb"))
+EXERCISES = sorted((Path(__file__).parents[2] / "notebooks" / "exercises").glob("*.ipynb"))
 
 
 def said_unanswered(path):

@@ -12,7 +12,7 @@ import pytest
 
 from qtwin import course
 
-EXERCISES = sorted((Path(__file__).parent.parent / "notebooks" / "exercises").glob("*.ipynb"))
+EXERCISES = sorted((Path(__file__).parents[2] / "notebooks" / "exercises").glob("*.ipynb"))
 REGIONS = re.compile(r"### BEGIN (SOLUTION|HIDDEN TESTS)\n(.*?)### END \1", re.DOTALL)
 ACTIVATED = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}  # for alembic
 CONFIG = """

@@ -10,7 +10,7 @@ import pytest
 from qtwin.course import CARD_FORMAT, card
 from tests.notebook_lint import MAX_BYTES, RULES, lint, source
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("[0-9]*.ipynb"))
 LESSONS = [path for path in NOTEBOOKS if path.parent.name == "notebooks"]
 CARD = {"minutes": 0.5, "peak_mb": 300, "prerequisites": [], "seed": 1}
