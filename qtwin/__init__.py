@@ -58,6 +58,8 @@ _MODULES = (
     "course",
     "checks",
     "shipped",
+    "errors",
+    "typing",
 )
 __all__ = [*_NAMES, *_MODULES, "__version__"]
 
@@ -70,6 +72,7 @@ if TYPE_CHECKING:
         control,
         course,
         dynamics,
+        errors,
         exact,
         experiment,
         figures,
@@ -83,6 +86,7 @@ if TYPE_CHECKING:
         rules,
         schedule,
         shipped,
+        typing,
         widgets,
     )
     from .annealers import annealer  # noqa: F401

@@ -22,6 +22,8 @@ HEAVY = EXTRAS | {"dimod", "numba", "scipy"}
 # What a public module may use of ours, itself or through private modules.
 PHYSICS = {"ising", "schedule", "instances", "hamiltonian", "classical"}
 ARROWS = {
+    "errors": set(),
+    "typing": set(),
     "ising": set(),
     "schedule": set(),
     "rules": {"schedule"},
