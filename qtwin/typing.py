@@ -1,7 +1,7 @@
 """Types of the public face: what an argument must offer, in place of a class that it must be.
 
-``Array`` is a numpy array of floats, ``Numbers`` whatever ``numpy.asarray`` makes one of.  A ``Model`` is any problem with
-``.n`` and ``.energies()``; ``SpectrumLike`` is what a schedule rule reads, an exact spectrum as well as a twin.
+``Array`` is a numpy array of floats, ``Numbers`` whatever ``numpy.asarray`` makes one of.  A ``Model`` is any problem
+with ``.n`` and ``.energies()``; ``SpectrumLike`` is what a schedule rule reads, an exact spectrum as well as a twin.
 """
 
 from collections.abc import Callable, Sequence
