@@ -18,7 +18,7 @@ import numpy as np
 from .. import instances
 from ..exact import Spectrum, spectrum
 from ..schedule import AnnealingFunctions
-from ._results import Results, digest, parse_results, result_names, results, versions, write_results
+from .tables import Results, digest, parse_results, result_names, results, versions, write_results
 
 __all__ = [
     "Results",

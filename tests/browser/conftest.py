@@ -19,6 +19,8 @@ import pytest
 
 from qtwin.course import BROWSER_HELP, find_browser
 
+from .seen import small_notebook
+
 KERNEL_IS_IDLE = "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
 CELLS = """() => {
   const panel = window.jupyterapp.shell.currentWidget;
@@ -133,6 +135,17 @@ def run_notebook(page, lab):
 
     yield run
     page.goto("about:blank")
+
+
+@pytest.fixture(scope="module")
+def open_explorer(run_notebook, lab):
+    """Run a notebook of one cell that shows an explorer → the page."""
+
+    def run(source, name):
+        (lab["folder"] / f"{name}.ipynb").write_text(json.dumps(small_notebook(source)))
+        return run_notebook(f"{name}.ipynb")
+
+    return run
 
 
 def _foreign(page, url, own):

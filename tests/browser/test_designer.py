@@ -9,35 +9,27 @@ import pytest
 from qtwin import AnnealSchedule
 from qtwin.annealers.solver import PROPERTIES
 
+from .seen import Explorer
+
 pytestmark = pytest.mark.browser
 SOURCE = """from qtwin import instances
 from qtwin.widgets import ScheduleDesigner
 designer = ScheduleDesigner(instances.qubo(6, rng=3))
 designer.preset("gap")
 designer"""
-KERNEL = dict(name="python3", display_name="Python 3", language="python")
 
 
 @pytest.fixture(scope="module")
-def designer(run_notebook, lab):
+def designer(open_explorer):
     """The designer of a notebook, six spins, shared by the tests of this file."""
-    cells = [
-        dict(cell_type="code", id=name, source=source, metadata={}, outputs=[], execution_count=None)
-        for name, source in (("a", SOURCE), ("b", "1"))
-    ]
-    notebook = dict(cells=cells, metadata=dict(kernelspec=KERNEL), nbformat=4, nbformat_minor=5)
-    (lab["folder"] / "designer.ipynb").write_text(json.dumps(notebook))
-    return Seen(run_notebook("designer.ipynb"))
+    return Designer(open_explorer(SOURCE, "designer"))
 
 
-class Seen:
-    """What a reader sees of the designer, and what the kernel holds."""
+class Designer(Explorer):
+    """The designer on a page, and what the kernel holds."""
 
     def __init__(self, page):
-        self.page = page
-        self.root = page.locator(".qtwin-designer").first
-        self.root.locator(".qtwin-point").first.wait_for(timeout=60_000)
-        self.root.scroll_into_view_if_needed()
+        super().__init__(page, root=".qtwin-designer", drawn=".qtwin-point")
 
     def settle(self):
         """Wait until the last question has its answer on the page."""
@@ -62,18 +54,6 @@ class Seen:
     def words(self):
         return self.root.locator(".qtwin-words").inner_text()
 
-    def kernel(self, expression):
-        """repr of an expression in the kernel of the notebook."""
-        return self.page.evaluate(
-            """async (code) => {
-              const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
-              const future = kernel.requestExecute({code: "", user_expressions: {x: code}});
-              const reply = await future.done;
-              return reply.content.user_expressions.x.data["text/plain"];
-            }""",
-            expression,
-        )
-
     def centre(self, k):
         box = self.root.locator(".qtwin-point .qtwin-dot").nth(k).bounding_box()
         return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
@@ -88,7 +68,7 @@ class Seen:
             self.settle()
 
     def preset(self, name):
-        self.root.get_by_role("button", name=name, exact=True).click()
+        self.button(name).click()
         self.settle()
 
 
@@ -128,7 +108,7 @@ def test_a_drag_is_one_step_of_undo_by_keyboard(designer):
     seen.page.keyboard.press("Control+y")
     seen.settle()
     assert seen.points[0] == moved
-    seen.root.get_by_role("button", name="Undo", exact=True).click()
+    seen.button("Undo").click()
     seen.settle()
     assert seen.points[0] == middle
 
@@ -275,7 +255,7 @@ def test_another_bath_changes_the_answer_and_the_code(designer):
     seen.settle()
     assert seen.points[-1] == (100, 1)
     seen.root.get_by_label("Bath").select_option(index=0)
-    seen.root.get_by_role("button", name="Reset", exact=True).click()
+    seen.button("Reset").click()
     seen.settle()
     assert seen.points == [(20, 1)]
 
@@ -297,25 +277,11 @@ def test_copied_code_runs(designer):
 
 def test_dark_theme_stays_readable_and_narrow_page_does_not_overflow(designer):
     seen, page = designer, designer.page
-    for theme in ("JupyterLab Dark", "JupyterLab Light"):
-        page.evaluate("t => void window.jupyterapp.commands.execute('apputils:change-theme', {theme: t})", theme)
-        light = str(theme.endswith("Light")).lower()
-        page.wait_for_function("d => document.body.dataset.jpThemeLight === d", arg=light)
-        page.wait_for_timeout(500)
-        ground = brightness(seen.root, "backgroundColor")
-        parts = ((".qtwin-tick", "fill"), (".qtwin-axis", "fill"), (".qtwin-big", "color"), (".qtwin-gaptext", "fill"))
-        for part, kind in parts:
-            assert abs(brightness(seen.root.locator(part).first, kind) - ground) > 80, f"{part} in {theme}"
+    parts = ((".qtwin-tick", "fill"), (".qtwin-axis", "fill"), (".qtwin-big", "color"), (".qtwin-gaptext", "fill"))
+    seen.readable_in_both_themes(parts)
     for width in (700, 1000, 1400):
-        page.set_viewport_size(dict(width=width, height=1000))
-        page.wait_for_timeout(800)
+        seen.at_width(width)
         inside = seen.root.evaluate("root => root.scrollWidth <= root.clientWidth + 1")
         plot = seen.root.locator(".qtwin-stage-svg").bounding_box()
         assert inside and plot["width"] > 240 and plot["height"] > 300
     assert page.trouble == []
-
-
-def brightness(element, kind):
-    """Mean of red, green, blue, 0 … 255."""
-    colour = element.evaluate("(e, kind) => getComputedStyle(e)[kind]", kind)
-    return np.mean([float(v) for v in colour.split("(")[1].rstrip(")").split(",")[:3]])

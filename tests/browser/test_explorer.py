@@ -1,12 +1,13 @@
 """The gap explorer in a real JupyterLab: its sliders move the figures, by keyboard, in light and dark."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from qtwin import AnnealingFunctions, IsingModel, instances, spectrum
+
+from .seen import Explorer
 
 pytestmark = pytest.mark.browser
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -15,52 +16,18 @@ CELL = "from qtwin.widgets import GapExplorer\nGapExplorer(family='chain', spins
 
 
 @pytest.fixture(scope="module")
-def explorer(run_notebook, lab):
+def explorer(open_explorer):
     """The explorer of a notebook of one cell, shared by the tests of this file."""
-    cell = dict(cell_type="code", id="a", source=CELL, metadata={}, outputs=[], execution_count=None)
-    kernel = dict(name="python3", display_name="Python 3", language="python")
-    below = cell | dict(id="b", source="1")
-    notebook = dict(cells=[cell, below], metadata=dict(kernelspec=kernel), nbformat=4, nbformat_minor=5)
-    (lab["folder"] / "small.ipynb").write_text(json.dumps(notebook))
-    return Seen(run_notebook("small.ipynb"))
+    return GapExplorer(open_explorer(CELL, "small"))
 
 
-class Seen:
-    """What a reader sees of the first explorer on the page."""
+class GapExplorer(Explorer):
+    """The gap explorer on a page."""
 
-    def __init__(self, page):
-        self.page = page
-        self.root = page.locator(".qtwin-explorer").first
-        self.root.locator(".js-plotly-plot .scatterlayer .trace").first.wait_for(timeout=60_000)
-        self.root.scroll_into_view_if_needed()
-
-    def slider(self, name):
-        return self.root.locator(f".noUi-handle[aria-label^='{name}']")
-
-    def value(self, name):
-        text = self.root.locator(".qtwin-head", has_text=name).locator(".qtwin-value").inner_text()
-        return float(text.replace("−", "-"))
-
-    @property
-    def sentence(self):
-        return self.root.locator(".qtwin-sentence").inner_text().strip()
-
-    def trace(self, figure, name):
-        read = "(gd, name) => Array.from(gd.data.find((t) => t.name === name).y)"
-        return np.array(self.root.locator(".js-plotly-plot").nth(figure).evaluate(read, name), float)
-
-    def path(self, figure, k):
-        """The drawn curve itself, as the SVG path of the k-th trace."""
-        return (
-            self.root.locator(".js-plotly-plot").nth(figure).locator(".scatterlayer .js-line").nth(k).get_attribute("d")
-        )
-
-    def press(self, name, key, times):
+    def move(self, name, key, times):
         """Move a slider by keyboard and wait until the kernel has answered the last move; returns the old sentence."""
         handle, old = self.slider(name), self.sentence
-        handle.focus()
-        for _ in range(times):
-            self.page.keyboard.press(key)
+        self.press(name, key, times)
         waiting = """([root, handle, old]) => {
           const written = handle.closest('.qtwin-control').querySelector('.qtwin-value').innerText.replace('−', '-');
           const now = Number(handle.getAttribute('aria-valuenow'));  // to one digit
@@ -75,14 +42,14 @@ class Seen:
 
 def move_and_compare(seen):
     """Move the coupling by keyboard; what is drawn, said and written must change together."""
-    gap, drawn = seen.trace(1, "gap"), seen.path(1, 0)
+    gap, drawn = seen.trace(1, "gap"), seen.curves(1)[0]
     value = seen.value("Coupling")
     key = "ArrowRight" if value < 0.5 else "ArrowLeft"
-    sentence = seen.press("Coupling", key, 30)
+    sentence = seen.move("Coupling", key, 30)
     assert abs(seen.value("Coupling") - value) == pytest.approx(0.3, abs=0.011)
     after = seen.trace(1, "gap")
     assert after.shape[0] > 20 and not np.array_equal(after, gap)
-    assert seen.path(1, 0) != drawn
+    assert seen.curves(1)[0] != drawn
     assert seen.sentence != sentence and f"{after.min():.2g}" in seen.sentence
 
 
@@ -103,7 +70,7 @@ def ground_energies(seen):
 
 def test_every_control_has_a_name_and_is_reached_by_tab(explorer):
     seen = explorer
-    names = seen.root.locator("[role=slider]").evaluate_all("all => all.map((e) => e.getAttribute('aria-label'))")
+    names = seen.slider_names
     assert [name.split()[0] for name in names] == ["Spins", "Instance", "Coupling", "Field", "Levels"]
     assert seen.root.locator("select").get_attribute("aria-label") == "Annealing functions"
     group = seen.root.locator("[role=group][aria-label=Family]")
@@ -126,15 +93,8 @@ def test_family_and_menu_by_keyboard(explorer):
     page.wait_for_function("document.querySelector('.qtwin-explorer').innerText.match(/Spins n .even.\\s+6/)")
     seen.root.locator("select").select_option(label="Advantage_system7.1 (GHz)")
     page.wait_for_function("document.querySelector('.qtwin-sentence').innerText.includes('GHz')")
-    wait_until_idle(page)
+    seen.rest()
     assert page.trouble == []
-
-
-def wait_until_idle(page):
-    """Until the kernel has answered everything; what follows starts from a page at rest."""
-    kernel = "window.jupyterapp.shell.currentWidget.sessionContext.session.kernel"
-    page.wait_for_function(f"{kernel}.status === 'idle'", timeout=30_000)
-    page.wait_for_timeout(300)
 
 
 def test_a_late_slider_message_does_not_override_a_new_family(explorer):
@@ -153,10 +113,10 @@ def test_a_late_slider_message_does_not_override_a_new_family(explorer):
     page.evaluate("() => window.busy")
     page.wait_for_function("document.querySelector('.qtwin-sentence').innerText.includes('2 states')")
     page.wait_for_timeout(1500)
-    wait_until_idle(page)
+    seen.rest()
     assert seen.value("Coupling") == 1 and "uniform" not in seen.sentence
     assert float(seen.slider("Coupling").get_attribute("aria-valuenow")) == 1
-    seen.press("Coupling", "Home", 1)
+    seen.move("Coupling", "Home", 1)
     assert seen.value("Coupling") == -1 and "no longer uniform" in seen.sentence
 
 
@@ -179,29 +139,13 @@ def test_keys_of_the_controls_do_not_move_the_notebook(explorer):
 
 def test_dark_theme_stays_readable_and_narrow_page_does_not_overflow(explorer):
     seen, page = explorer, explorer.page
-    for theme in ("JupyterLab Light", "JupyterLab Dark"):
-        page.evaluate("t => void window.jupyterapp.commands.execute('apputils:change-theme', {theme: t})", theme)
-        dark = str(theme.endswith("Light")).lower()
-        page.wait_for_function("d => document.body.dataset.jpThemeLight === d", arg=dark)
-        page.wait_for_timeout(500)
-        ground = brightness(seen, ".qtwin-explorer", "backgroundColor")
-        for part, kind in ((".xtick text", "fill"), (".g-ytitle text", "fill"), (".qtwin-name", "color")):
-            assert abs(brightness(seen, part, kind) - ground) > 80, f"{part} in {theme}"
+    seen.readable_in_both_themes(((".xtick text", "fill"), (".g-ytitle text", "fill"), (".qtwin-name", "color")))
     for width in (1000, 1400):
-        page.set_viewport_size(dict(width=width, height=1000))
-        page.wait_for_timeout(800)
-        right = seen.root.bounding_box()["x"] + seen.root.bounding_box()["width"]
+        right, _ = seen.at_width(width)
         for box in (plot.bounding_box() for plot in seen.root.locator(".js-plotly-plot .main-svg:first-child").all()):
             assert box["x"] + box["width"] <= right + 1 and box["width"] > 230 and box["height"] > 200
             assert (box["height"] > 390) == (seen.root.bounding_box()["width"] > 902)  # beside each other: full height
     assert page.trouble == []
-
-
-def brightness(seen, part, kind):
-    """Mean of red, green, blue of the first such element, 0 … 255."""
-    here = seen.root if part == ".qtwin-explorer" else seen.root.locator(part).first
-    colour = here.evaluate("(e, kind) => getComputedStyle(e)[kind]", kind)
-    return np.mean([float(v) for v in colour.split("(")[1].rstrip(")").split(",")[:3]])
 
 
 def test_without_a_browser_the_tests_skip_and_under_ci_they_fail(missing_browser):
@@ -214,5 +158,5 @@ def test_without_a_browser_the_tests_skip_and_under_ci_they_fail(missing_browser
 @pytest.mark.parametrize("lesson", LESSONS)
 def test_lesson_runs_and_its_explorer_answers(run_notebook, lesson):
     page = run_notebook(lesson)
-    move_and_compare(Seen(page))
+    move_and_compare(GapExplorer(page))
     assert page.trouble == []

@@ -1,63 +1,30 @@
 """The flow explorer in a real JupyterLab: controls by keyboard, curves against numpy, light and dark, narrow."""
 
-import json
-
 import numpy as np
 import pytest
 
 from qtwin.flow.physics import bloch_product, evolve, magnetisation
+
+from .seen import Explorer
 
 pytestmark = pytest.mark.browser
 CELL = "from qtwin.widgets import FlowExplorer\nFlowExplorer(model='gates', spins=5, steps=100)"
 
 
 @pytest.fixture(scope="module")
-def explorer(run_notebook, lab):
+def explorer(open_explorer):
     """The explorer of a notebook of one cell, shared by the tests of this file."""
-    cell = dict(cell_type="code", id="a", source=CELL, metadata={}, outputs=[], execution_count=None)
-    kernel = dict(name="python3", display_name="Python 3", language="python")
-    notebook = dict(cells=[cell, cell | dict(id="b", source="1")], metadata=dict(kernelspec=kernel))
-    (lab["folder"] / "flow.ipynb").write_text(json.dumps(notebook | dict(nbformat=4, nbformat_minor=5)))
-    return Seen(run_notebook("flow.ipynb"))
+    return FlowExplorer(open_explorer(CELL, "flow"))
 
 
-class Seen:
-    """What a reader sees of the explorer."""
+class FlowExplorer(Explorer):
+    """The flow explorer on a page."""
 
-    def __init__(self, page):
-        self.page, self.root = page, page.locator(".qtwin-explorer").first
-        self.root.locator(".js-plotly-plot .scatterlayer .trace").first.wait_for(timeout=60_000)
-        self.root.scroll_into_view_if_needed()
-
-    @property
-    def sentence(self):
-        return self.root.locator(".qtwin-sentence").inner_text().strip()
-
-    def value(self, name):
-        return self.root.locator(".qtwin-head", has_text=name).locator(".qtwin-value").inner_text()
-
-    def trace(self, panel, name, axis="y"):
-        read = "(gd, [name, axis]) => Array.from(gd.data.find((t) => t.name === name)[axis])"
-        return np.array(self.root.locator(".js-plotly-plot").nth(panel).evaluate(read, [name, axis]), float)
-
-    def press(self, name, key, times, shown):
+    def move(self, name, key, times, shown):
         """Move a slider by keyboard until its value reads ``shown``."""
-        self.root.locator(f".noUi-handle[aria-label^='{name}']").focus()
-        for _ in range(times):
-            self.page.keyboard.press(key)
-        self.settled(name, shown)
-
-    def settled(self, name, shown):
-        check = """([name, shown]) => [...document.querySelectorAll('.qtwin-explorer .qtwin-head')].some(
-          (head) => head.innerText.startsWith(name) && head.querySelector('.qtwin-value')?.innerText === shown)"""
-        self.page.wait_for_function(check, arg=[name, shown], timeout=60_000)
+        self.press(name, key, times)
+        self.until_written(name, shown)
         self.page.wait_for_timeout(500)
-
-    def until(self, part):
-        """Wait until the sentence holds ``part``."""
-        check = "part => document.querySelector('.qtwin-explorer .qtwin-sentence').innerText.includes(part)"
-        self.page.wait_for_function(check, arg=part, timeout=60_000)
-        self.page.wait_for_timeout(300)
 
 
 def test_first_view(explorer):
@@ -72,17 +39,17 @@ def test_first_view(explorer):
 
 def test_angles_by_keyboard_turn_one_spin(explorer):
     seen = explorer
-    theta, phi = (float(seen.value(f"Initial {name}").rstrip("°")) for name in ("tilt θ", "turn φ"))
+    theta, phi = (float(seen.written(f"Initial {name}").rstrip("°")) for name in ("tilt θ", "turn φ"))
     start = seen.trace(0, "exact")
     assert start[0] == pytest.approx(np.cos(np.radians(theta)))
     key = "ArrowRight" if theta < 90 else "ArrowLeft"
     moved = theta + (20 if theta < 90 else -20)
-    seen.press("Initial tilt", key, 4, f"{moved:.0f}°")
+    seen.move("Initial tilt", key, 4, f"{moved:.0f}°")
     assert seen.trace(0, "exact")[0] == pytest.approx(np.cos(np.radians(moved)))
-    assert seen.value("Initial turn φ") == f"{phi:.0f}°"
-    seen.press("Spin shown", "ArrowLeft", 4, "all")
-    seen.press("Initial tilt", "Home", 1, "0°")
-    seen.press("Spins n", "Home", 1, "2")
+    assert seen.written("Initial turn φ") == f"{phi:.0f}°"
+    seen.move("Spin shown", "ArrowLeft", 4, "all")
+    seen.move("Initial tilt", "Home", 1, "0°")
+    seen.move("Spins n", "Home", 1, "2")
     up = np.array([[[1, 0], [1, 0]]], complex)
     expected = magnetisation(evolve(bloch_product(up), 0.002 * np.arange(101)))[0].mean(1)
     np.testing.assert_allclose(seen.trace(0, "exact"), expected, atol=1e-9)
@@ -97,7 +64,7 @@ def test_longer_steps_bring_other_models(explorer):
         "all => all.map((o) => o.innerText.replaceAll('\\u00a0', ' '))"
     )
     assert options == ["learned gates", "36 numbers", "textbook gates (Strang)"]
-    seen.press("Spins n", "ArrowRight", 3, "5")  # splitting two spins leaves no error
+    seen.move("Spins n", "ArrowRight", 3, "5")  # splitting two spins leaves no error
     learned = seen.trace(1, "model")
     seen.root.locator("select").select_option(index=2)
     seen.until("for textbook gates")
@@ -113,8 +80,7 @@ def test_longer_steps_bring_other_models(explorer):
 
 
 def test_controls_have_names(explorer):
-    names = explorer.root.locator("[role=slider]").evaluate_all("all => all.map((e) => e.getAttribute('aria-label'))")
-    assert names == ["Spins n", "Steps", "Spin shown and set", "Initial tilt θ", "Initial turn φ"]
+    assert explorer.slider_names == ["Spins n", "Steps", "Spin shown and set", "Initial tilt θ", "Initial turn φ"]
     assert explorer.root.locator("select").get_attribute("aria-label") == "Model"
     assert explorer.root.locator("[role=group]").first.get_attribute("aria-label") == "Time step Δt (1/J)"
     assert explorer.root.locator(".qtwin-sentence").get_attribute("aria-live") == "polite"
@@ -122,29 +88,13 @@ def test_controls_have_names(explorer):
 
 def test_dark_theme_and_narrow_page(explorer):
     seen, page = explorer, explorer.page
-    for theme in ("JupyterLab Light", "JupyterLab Dark"):
-        page.evaluate("t => void window.jupyterapp.commands.execute('apputils:change-theme', {theme: t})", theme)
-        dark = str(theme.endswith("Light")).lower()
-        page.wait_for_function("d => document.body.dataset.jpThemeLight === d", arg=dark)
-        page.wait_for_timeout(500)
-        ground = brightness(seen.root, "backgroundColor")
-        for text in (".qtwin-value", ".ytick text", ".g-ytitle text", ".colorbar text"):
-            kind = "color" if text == ".qtwin-value" else "fill"
-            assert abs(brightness(seen.root.locator(text).first, kind) - ground) > 60
+    seen.readable_in_both_themes([(".qtwin-value", "color")], 60)
+    seen.readable_in_both_themes([(f".{k} text", "fill") for k in ("ytick", "g-ytitle", "colorbar")], 60)
     for width in (1000, 1400):
-        page.set_viewport_size(dict(width=width, height=1000))
-        page.wait_for_timeout(800)
-        box = seen.root.bounding_box()
-        right, bottom = box["x"] + box["width"], box["y"] + box["height"]
+        right, bottom = seen.at_width(width)
         for k in range(3):
             plot = seen.root.locator(".js-plotly-plot").nth(k).bounding_box()
             drawn = seen.root.locator(".js-plotly-plot").nth(k).locator(".main-svg").first.bounding_box()
             assert drawn["x"] + drawn["width"] <= right + 1 and drawn["y"] + drawn["height"] <= bottom + 1
             assert drawn["width"] > 200 and abs(drawn["width"] - plot["width"]) < 2
     assert page.trouble == []
-
-
-def brightness(element, kind):
-    """Mean of red, green, blue, 0 … 255."""
-    colour = element.evaluate("(e, kind) => getComputedStyle(e)[kind]", kind)
-    return np.mean([float(v) for v in colour.split("(")[1].rstrip(")").split(",")[:3]])
