@@ -152,7 +152,7 @@ def test_imports_point_one_way():
     direct = direct_imports()
     public = {name for name in direct if not name.startswith("_")}
     assert public == set(ARROWS), "a new module: say in ARROWS what it may import"
-    wrong = {name: through_private(name, direct) - ARROWS[name] for name in public}
+    wrong = {name: through_private(name, direct) - ARROWS[name] - {"errors", "typing"} for name in public}
     assert {name: names for name, names in wrong.items() if names} == {}
 
 
