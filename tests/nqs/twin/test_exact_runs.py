@@ -251,7 +251,8 @@ def test_the_paper_reproduces_its_accuracy_and_its_stop_rule():
     errors = [np.abs(t.energies / exact - 1).mean() for t in (loose, tight)]
     assert errors[1] < errors[0] / 2 and errors[1] < 2e-3
     curve = tight.history.curves[3][0]
-    assert len(curve) == tight.history.steps[3, 0] and curve[-100:].std() < 2e-4
+    # the window of the stop rule, less the step that it stopped at
+    assert len(curve) == tight.history.steps[3, 0] and curve[-99:].std() < 1.1e-4
     cold = twin(model, FUNCTIONS, s, recipe=Paper(epsilon=1e-4, transfer=False), progress=False)
     assert tight.history.steps[1:].sum() < cold.history.steps[1:].sum()
 
