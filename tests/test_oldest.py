@@ -7,10 +7,11 @@ import sys
 import tomllib
 
 import pytest
-from oldest_environment import PINS, install, pins
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
+
+from tests.oldest_environment import PINS, install, pins
 
 PROJECT = tomllib.loads((PINS.parent.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 CORE = """
