@@ -20,9 +20,9 @@ The data flow: ``IsingModel`` + ``AnnealingFunctions`` → ``spectrum`` → ``Sp
 Names load on first use, so ``import qtwin`` is light.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
+from ._support.lazy import face
 from ._support.version import __version__
 
 _NAMES = {
@@ -95,17 +95,5 @@ if TYPE_CHECKING:
     from .ising import IsingModel  # noqa: F401
     from .nqs.twin import twin  # noqa: F401
     from .schedule import AnnealingFunctions, AnnealSchedule  # noqa: F401
-
-
-def __getattr__(name):
-    if name in _NAMES:
-        value = getattr(import_module(f".{_NAMES[name]}", __name__), name)
-        globals()[name] = value
-        return value
-    if name in _MODULES:
-        return import_module(f".{name}", __name__)
-    raise AttributeError(f"module 'qtwin' has no attribute {name!r}; see dir(qtwin)")
-
-
-def __dir__():
-    return sorted({*globals(), *__all__})
+else:
+    __getattr__, __dir__ = face(__name__, _NAMES, _MODULES)

@@ -89,13 +89,6 @@ def test_every_public_module_is_listed_and_completes():
     assert set(qtwin.__all__) == {*qtwin._NAMES, *qtwin._MODULES, "__version__"} <= set(dir(qtwin))
 
 
-def test_type_checkers_see_the_lazy_names():
-    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
-    block = next(node for node in tree.body if isinstance(node, ast.If) and node.test.id == "TYPE_CHECKING")
-    imported = {alias.name: node.module for node in block.body for alias in node.names}
-    assert imported == {**qtwin._NAMES, **dict.fromkeys(qtwin._MODULES)}
-
-
 def test_unknown_name_says_where_to_look():
     with pytest.raises(AttributeError, match="'lhz_decode'.*dir"):
         _ = qtwin.lhz_decode

@@ -17,8 +17,9 @@ States are complex arrays (B, 2^n) in basis order (:mod:`qtwin`).  Names load on
 that need it.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from .._support.lazy import face
 
 _NAMES = {"load": "zoo", "FlowModel": "zoo"}
 _MODULES = ("physics", "regression", "gates", "splitting", "networks", "training", "observation", "recipes", "zoo")
@@ -27,17 +28,5 @@ __all__ = [*_NAMES, *_MODULES]
 if TYPE_CHECKING:
     from . import gates, networks, observation, physics, recipes, regression, splitting, training, zoo  # noqa: F401
     from .zoo import FlowModel, load  # noqa: F401
-
-
-def __getattr__(name):
-    if name in _NAMES:
-        value = getattr(import_module(f".{_NAMES[name]}", __name__), name)
-        globals()[name] = value
-        return value
-    if name in _MODULES:
-        return import_module(f".{name}", __name__)
-    raise AttributeError(f"module 'qtwin.flow' has no attribute {name!r}; see dir(qtwin.flow)")
-
-
-def __dir__():
-    return sorted({*globals(), *__all__})
+else:
+    __getattr__, __dir__ = face(__name__, _NAMES, _MODULES)

@@ -11,10 +11,11 @@ H(λ) = (1-λ) H0 + λ Hp of source A (arXiv 2109.08492); λ is the anneal fract
 Names load on first use; torch loads with the networks only.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from .._support.lazy import face
 
 LAMBDAS = np.linspace(0, 1, 31)
 LAMBDAS.flags.writeable = False
@@ -27,17 +28,5 @@ if TYPE_CHECKING:
     from . import curves, data, inputs, networks, recipes, symmetry, zoo  # noqa: F401
     from .data import dataset  # noqa: F401
     from .zoo import OutsideTraining, load  # noqa: F401
-
-
-def __getattr__(name):
-    if name in _NAMES:
-        value = getattr(import_module(f".{_NAMES[name]}", __name__), name)
-        globals()[name] = value
-        return value
-    if name in _MODULES:
-        return import_module(f".{name}", __name__)
-    raise AttributeError(f"module 'qtwin.gaps' has no attribute {name!r}; see dir(qtwin.gaps)")
-
-
-def __dir__():
-    return sorted({*globals(), *__all__})
+else:
+    __getattr__, __dir__ = face(__name__, _NAMES, _MODULES)

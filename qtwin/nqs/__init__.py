@@ -9,7 +9,9 @@
 None of them diagonalises H, and only exact summation holds anything of size 2^n.
 """
 
-from importlib import import_module
+from typing import TYPE_CHECKING
+
+from .._support.lazy import face
 
 _NAMES = {
     "Network": "ansatz",
@@ -22,14 +24,10 @@ _NAMES = {
 _MODULES = ("ansatz", "sampling", "vmc", "excited", "twin")
 __all__ = [*_NAMES, *_MODULES]
 
-
-def __getattr__(name):
-    if name in _NAMES:
-        return getattr(import_module(f".{_NAMES[name]}", __name__), name)
-    if name in _MODULES:
-        return import_module(f".{name}", __name__)
-    raise AttributeError(f"module 'qtwin.nqs' has no attribute {name!r}; see dir(qtwin.nqs)")
-
-
-def __dir__():
-    return sorted({*globals(), *__all__})
+if TYPE_CHECKING:
+    from . import ansatz, excited, sampling, twin, vmc  # noqa: F401
+    from .ansatz import Network  # noqa: F401
+    from .sampling import Direct, Estimate, ExactSum, Metropolis  # noqa: F401
+    from .vmc import optimise  # noqa: F401
+else:
+    __getattr__, __dir__ = face(__name__, _NAMES, _MODULES)

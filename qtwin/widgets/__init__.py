@@ -4,13 +4,15 @@ Physics never lives here: a control changes a trait, a trait calls the library, 
 Names load on first use.
 """
 
-from importlib import import_module
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from .._support.lazy import face
 
 if find_spec("ipywidgets") is None or find_spec("anywidget") is None or find_spec("plotly") is None:
     raise ImportError("widgets need ipywidgets, anywidget and plotly; install them with: pip install 'qtwin[lab]'")
 
-_PLACES = {
+_NAMES = {
     "FlowExplorer": "flow.explorer",
     "GapExplorer": "gap.explorer",
     "LHZExplorer": "lhz.explorer",
@@ -18,14 +20,14 @@ _PLACES = {
     "ScheduleDesigner": "designer.designer",
     "TwinExplorer": "twin.explorer",
 }
-__all__ = [*_PLACES]
+__all__ = [*_NAMES]
 
-
-def __getattr__(name):
-    if name in _PLACES:
-        return getattr(import_module(f".{_PLACES[name]}", __name__), name)
-    raise AttributeError(f"module 'qtwin.widgets' has no attribute {name!r}; it has {', '.join(__all__)}")
-
-
-def __dir__():
-    return sorted({*globals(), *__all__})
+if TYPE_CHECKING:
+    from .designer.designer import ScheduleDesigner  # noqa: F401
+    from .flow.explorer import FlowExplorer  # noqa: F401
+    from .gap.explorer import GapExplorer  # noqa: F401
+    from .learning.lab import LearningLab  # noqa: F401
+    from .lhz.explorer import LHZExplorer  # noqa: F401
+    from .twin.explorer import TwinExplorer  # noqa: F401
+else:
+    __getattr__, __dir__ = face(__name__, _NAMES)
