@@ -6,11 +6,11 @@ try:
 except ImportError as error:
     raise ImportError("interactive figures need plotly and anywidget: pip install 'qtwin[lab]'") from error
 
+from ._text import plain
+
 
 class FigureWidget(go.FigureWidget):
     """A plotly FigureWidget with a fixed ``repr``."""
 
     def __repr__(self):
-        from .figure import plain
-
         return f"FigureWidget({plain(self.layout.title.text)!r})"

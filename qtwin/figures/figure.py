@@ -4,27 +4,31 @@ import textwrap
 
 import plotly.graph_objects as go
 
-INK, MUTED, GRID, LINE = "#1f2933", "#5f6b76", "#e8ecef", "#d5dbe0"
-FONT = "Inter, 'Helvetica Neue', Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
-COLOURS = {
-    "ground": "#0072B2",
-    "excited": "#D55E00",
-    "gap": "#009E73",
-    "higher": "#999999",
-    "exact": INK,
-    "baseline": "#666666",
-    "emulated": "#E69F00",
-    "recorded": "#56B4E9",
-    "measured": "#CC79A7",
-    "flagged": "#D55E00",
-}
-# several things of one meaning: same hue, told apart by line and lightness
-SHADES = {
-    "gap": ((COLOURS["gap"], "solid"), ("#00513b", "dash"), ("#5cbf9f", "dashdot"), (INK, "dot"), (MUTED, "longdash")),
-    "schedule": ((COLOURS["emulated"], "solid"), (INK, "dash"), (MUTED, "dashdot"), ("#8a5a00", "longdash")),
-}
-SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x")
-_WORDS = {*COLOURS, "predicted", "points", "line"}
+from ._palette import COLOURS, FONT, GRID, INK, LINE, MUTED, SHADES, SYMBOLS, rgba, style
+from ._text import axis_title, number, percent, plain, subscript, with_unit
+
+__all__ = [
+    "COLOURS",
+    "FONT",
+    "Figure",
+    "GRID",
+    "INK",
+    "LINE",
+    "MUTED",
+    "SHADES",
+    "SYMBOLS",
+    "axis_title",
+    "legend",
+    "new_figure",
+    "number",
+    "percent",
+    "plain",
+    "rgba",
+    "style",
+    "subscript",
+    "template",
+    "with_unit",
+]
 
 
 def template():
@@ -151,64 +155,3 @@ def legend(figure, where="below", drop=62):
         )
     )
     return figure
-
-
-def style(role):
-    """{'color', 'dash', 'width'} and whether to draw markers only, for a role such as 'gap predicted'.
-
-    Raises ValueError for a word that is no role.
-    """
-    words = role.split()
-    unknown = [w for w in words if w not in _WORDS]
-    if unknown or not words:
-        raise ValueError(f"unknown role {role!r}; combine words of {', '.join(sorted(_WORDS))}")
-    things = [w for w in words if w in COLOURS and w != "exact"]
-    colour = COLOURS[things[0]] if things else INK
-    dash = "dash" if "predicted" in words else "dot" if "baseline" in words else "solid"
-    width = 1.2 if "higher" in words else 2.6
-    return dict(color=colour, dash=dash, width=width), "points" in words
-
-
-def rgba(colour, alpha):
-    """'#rrggbb' → 'rgba(r, g, b, alpha)'."""
-    r, g, b = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    return f"rgba({r}, {g}, {b}, {alpha:g})"
-
-
-def number(value, digits=3):
-    """A rounded number as text, stable against rounding noise: 0.1499 → '0.15', -1e-17 → '0'."""
-    value = float(value)
-    if abs(value) < 1e-9:
-        return "0"
-    text = f"{value:.{digits}g}"
-    if "e" in text and 1e3 <= abs(value) < 1e6:
-        text = f"{float(text):.0f}"
-    return text.replace("-", "−")
-
-
-def percent(share, digits=1):
-    """A share in [0, 1] as text in percent: 0.52 → '52.0 %'."""
-    return f"{100 * float(share):.{digits}f} %"
-
-
-def plain(text):
-    """Text without the HTML tags that plotly understands."""
-    import html
-    import re
-
-    return html.unescape(re.sub(r"<[^>]+>", "", (text or "").replace("<br>", " ")))
-
-
-def subscript(k):
-    """An integer in subscript digits: 12 → '₁₂'."""
-    return "".join("₀₁₂₃₄₅₆₇₈₉"[int(d)] for d in str(int(k)))
-
-
-def axis_title(text, unit):
-    """'gap g(s)' and 'GHz' → 'gap g(s) (GHz)'."""
-    return f"{text} ({unit})" if unit else text
-
-
-def with_unit(text, unit):
-    """'0.15' and 'GHz' → '0.15 GHz'."""
-    return f"{text} {unit}" if unit else text

@@ -13,7 +13,6 @@ h (B, M) and J (B, M, M), symmetric with zero diagonal.  None of them uses an ex
 
 import numpy as np
 
-from ._lhz_inputs import lhz  # noqa: F401  one of the inputs
 from .curves import checked, classical_levels, mean_field, perturbation_end, perturbation_start
 
 EXCITED = 8
@@ -50,6 +49,18 @@ def corrected(h, J):
     start, end = perturbation_start(h, J), perturbation_end(h, J, levels=levels)
     curves = np.stack([start, end, *mean_field(h, J, levels=levels)], axis=1)
     return _classical(h, J, levels) | _float32(curves=curves)
+
+
+def lhz(h, J):
+    """``grid`` (B, M, M): row i, column j - 1 holds the coupling of nodes i < j; fields in row 0, below the diagonal 0.
+
+    The same as ``fields`` at ``positions`` of ``qtwin.lhz.lhz(model)``, for M logical spins with fields.
+    """
+    h, J = checked(h, J)
+    grid = np.zeros_like(J)
+    grid[:, 0] = h
+    grid[:, 1:] = np.triu(J, 1)[:, :-1]
+    return _float32(grid=grid)
 
 
 def _classical(h, J, levels):

@@ -12,24 +12,17 @@ from pathlib import Path
 
 import numpy as np
 
-from .._support import weights
 from .._support.weights import LARGEST, MANIFEST, read_trained
+from . import recipes
+from ._files import FOLDER, INTERVAL, read, write
+from .zoo import Member
 
-__all__ = ["LARGEST", "MANIFEST", "pack", "read", "read_trained", "score", "write", "write_trained"]
+__all__ = ["FOLDER", "LARGEST", "MANIFEST", "measure", "pack", "read", "score", "write"]
 
-FOLDER = Path(__file__).with_name("weights")
 HALVED = 3_000_000  # bytes of one seed, above which its weights are stored as float16
 CALIBRATION = 1_000  # validation instances a size, for scores and intervals
 CALIBRATION_LHZ = 300  # 15 physical spins at M = 5: a second each
 COVERAGE = 0.9
-REMEDY = "install qtwin again, or make it with python -m qtwin.gaps train and pack"
-_KEY = "qtwin.gaps"
-_INTERVAL = "interval."
-
-
-def write_trained(path, network, history, made):
-    """The result of one training: its state, its history, what made it."""
-    weights.write_trained(path, network.state_dict(), history, made)
 
 
 def pack(name, folder, *, out=None, data=None):
@@ -39,8 +32,6 @@ def pack(name, folder, *, out=None, data=None):
     ``recipes.train``.  Scores and intervals are those of the stored weights, on 1,000 validation
     instances a size.  Raises ValueError where nothing is finished or seeds follow different recipes.
     """
-    from . import recipes
-
     recipe = recipes.recipe(name)
     stems = [recipes.stem(name, size) for size in (recipe.sizes if recipe.by_size else (None,))]
     found = {stem: _finished(stem, Path(folder)) for stem in stems}
@@ -55,8 +46,6 @@ def _finished(stem, folder):
 
 
 def _pack(stem, paths, out, data):
-    from .zoo import Member
-
     states, headers = zip(*map(read_trained, paths), strict=True)
     made = headers[0]["made"]
     for path, header in zip(paths, headers, strict=True):
@@ -67,7 +56,7 @@ def _pack(stem, paths, out, data):
     header |= {"seeds": [header["made"]["seed"] for header in headers], "made_with": headers[0]["made_with"]}
     header["histories"] = [{key: [_digits(x) for x in row] for key, row in h["history"].items()} for h in headers]
     scores, widths = measure(Member(tensors, header), data=data)
-    tensors |= {f"{_INTERVAL}{M}": width.astype(np.float32) for M, width in widths.items()}
+    tensors |= {f"{INTERVAL}{M}": width.astype(np.float32) for M, width in widths.items()}
     return write(stem, tensors, header | {"scores": scores}, out)
 
 
@@ -77,8 +66,6 @@ def measure(member, *, data=None, count=None):
     A half-width is the k-th smallest error of n instances, k = ⌈0.9 (n + 1)⌉ (split conformal): a new
     instance of that size has an error below it with a probability of at least 0.9 at each λ.
     """
-    from . import recipes
-
     if count is None:
         count = CALIBRATION_LHZ if member.recipe.family == "lhz" else CALIBRATION
     scores, widths = {}, {}
@@ -98,22 +85,6 @@ def score(log_gaps, target):
     values = {"mse": mse, "r2": 1 - mse / float(target.var(axis=0).mean()), "count": len(target)}
     values["minimum"] = float(np.median(np.abs(found - true) / true))
     return {key: value if key == "count" else _digits(value) for key, value in values.items()}
-
-
-def write(stem, tensors, header, folder):
-    """Write a shipped file and note its hash in the manifest → its path."""
-    return weights.write(stem, tensors, header, folder, key=_KEY)
-
-
-def read(stem, folder=None):
-    """Tensors, half-widths {M: (31,)} and header of a shipped file.
-
-    Raises FileNotFoundError for a file that is not there, ValueError for one that the manifest does not
-    know or that was altered.
-    """
-    tensors, header = weights.read(stem, FOLDER if folder is None else folder, key=_KEY, remedy=REMEDY)
-    widths = {int(key.removeprefix(_INTERVAL)): tensors.pop(key) for key in list(tensors) if key.startswith(_INTERVAL)}
-    return tensors, widths, header
 
 
 def _fitting(tensors):

@@ -150,7 +150,7 @@ def train(name, seed=0, *, preset="full", size=None, folder=None, data=None, pro
     import torch
 
     from .. import fit
-    from . import packing
+    from .._support import weights
 
     chosen = name if isinstance(name, Recipe) else recipe(name, preset)
     chosen = _of_size(chosen, size)
@@ -162,7 +162,7 @@ def train(name, seed=0, *, preset="full", size=None, folder=None, data=None, pro
         network = chosen.network(size)
     target = None if folder is None else Path(folder) / f"{stem(chosen.name, size)}-seed{seed}.safetensors"
     if target is not None and target.exists():
-        state, header = packing.read_trained(target, made)
+        state, header = weights.read_trained(target, made)
         network.load_state_dict(state)
         marks = header["history"]
         return Trained(network, fit.History(**marks, done=int(marks["steps"][-1])), made)
@@ -184,7 +184,7 @@ def train(name, seed=0, *, preset="full", size=None, folder=None, data=None, pro
         callback=_say if progress else None,
     )
     if target is not None and not history.stopped:
-        packing.write_trained(target, network, history, made)
+        weights.write_trained(target, network.state_dict(), history, made)
     return Trained(network, history, made)
 
 

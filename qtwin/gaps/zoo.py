@@ -14,7 +14,8 @@ import warnings
 
 import numpy as np
 
-from . import LAMBDAS, packing
+from . import LAMBDAS
+from ._files import read
 from .data import arrays
 from .recipes import RECIPES, Recipe, outputs, stem
 
@@ -36,7 +37,7 @@ def load(name, *, folder=None):
     recipe = RECIPES[name]
     members = {}
     for size in recipe.sizes if recipe.by_size else (None,):
-        tensors, widths, header = packing.read(stem(name, size), folder)
+        tensors, widths, header = read(stem(name, size), folder)
         members[size] = Member(tensors, header, widths)
     return GapNetwork(name, members)
 

@@ -10,7 +10,8 @@ import logging
 
 import numpy as np
 
-from .traces import TYPES, Painter, px, rgba_tuple, text_style
+from .._palette import INK
+from .traces import TYPES, Painter, area, dashes, px, rgba_tuple, text_style
 
 
 def png(figure, scale=2):
@@ -106,12 +107,6 @@ def _plots(figure, look, paper):
     return plots or {("x", "y"): Plot(paper.add_axes(_box(look, {}, {})), _axis(look, "x"), _axis(look, "y"))}
 
 
-def area(look):
-    """The plotting area in figure fractions: left, bottom, width, height."""
-    m, w, h = look["margin"], look["width"], look["height"]
-    return m["l"] / w, m["b"] / h, (w - m["l"] - m["r"]) / w, (h - m["t"] - m["b"]) / h
-
-
 def _box(look, x, y):
     left, bottom, width, height = area(look)
     (x0, x1), (y0, y1) = x.get("domain", (0, 1)), y.get("domain", (0, 1))
@@ -191,8 +186,6 @@ def _tick(value, powers=False):
 
 
 def _title(paper, look):
-    from ..figure import INK
-
     title = look.get("title", {})
     if not title.get("text"):
         return
@@ -264,8 +257,6 @@ def _arrow(paper, place, shifted, point, note):
 def _shape(paper, look, plots, shape):
     from matplotlib.lines import Line2D
     from matplotlib.patches import Polygon
-
-    from .traces import dashes
 
     place, (log_x, log_y) = _transform(paper, look, plots, shape.get("xref"), shape.get("yref"))
     xs, ys = (shape["x0"], shape["x1"]), (shape["y0"], shape["y1"])

@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 
-from ..figure import plain
+from .._text import plain
 
 _SIDES = {"left": -1, "center": 0, "right": 1, "bottom": -1, "middle": 0, "top": 1}
 _SYMBOLS = {
@@ -70,6 +70,12 @@ def rgba_tuple(colour, opacity=1.0):
 def dashes(dash, width):
     """A plotly dash name as a matplotlib line style (its dashes scale with the width)."""
     return "solid" if dash in (None, "solid") else (0, _DASHES[dash])
+
+
+def area(look):
+    """The plotting area in figure fractions: left, bottom, width, height."""
+    m, w, h = look["margin"], look["width"], look["height"]
+    return m["l"] / w, m["b"] / h, (w - m["l"] - m["r"]) / w, (h - m["t"] - m["b"]) / h
 
 
 class Painter:
@@ -203,8 +209,6 @@ class Painter:
         if shown is False or not self.entries or (shown is None and len(self.entries) < 2):
             return
         from matplotlib.transforms import Bbox, BboxTransformTo
-
-        from .figure import area
 
         spec, names = self.look["legend"], [name for _, name in self.entries]
         vertical = {"top": "upper", "middle": "center", "bottom": "lower"}[spec.get("yanchor", "top")]

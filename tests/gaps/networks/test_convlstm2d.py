@@ -7,7 +7,7 @@ torch = pytest.importorskip("torch")
 
 from qtwin import AnnealingFunctions, IsingModel, gap_curves, gaps  # noqa: E402
 from qtwin.gaps import data  # noqa: E402
-from qtwin.gaps._lhz_inputs import lhz as grid_input  # noqa: E402
+from qtwin.gaps.inputs import lhz as grid_input  # noqa: E402
 from qtwin.gaps.networks import convlstm2d as grids  # noqa: E402
 from qtwin.lhz import lhz  # noqa: E402
 
