@@ -12,22 +12,38 @@ rare configurations.  Cost of a sweep of n steps: chains·n·hidden.
 """
 
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 
 from .._support.memory import refuse_if_too_big
 from ..ising import spins_of
+from ..typing import Array, Numbers, Seed
 from ._flips import sweep
-from .ansatz import autoregressive_samples
+from .ansatz import Network, Values, autoregressive_samples
 
 
 @dataclass(frozen=True)
 class Estimate:
     """A mean over configurations, and how far to trust it.
 
-    mean, error: one standard error (0 for exact summation).  variance: of the values themselves.
-    tau: autocorrelation time in draws, 1 + 2 Σ ρ_t, 1 for independent draws.
-    r_hat: split R̂ of Gelman and Rubin; well above 1 (say 1.05) where chains disagree with each other.
+    Parameters
+    ----------
+    mean : float
+    error : float
+        One standard error; 0 for exact summation.
+    variance : float
+        Of the values themselves.
+    tau : float
+        Autocorrelation time in draws, 1 + 2 Σ ρ_t, 1 for independent draws.
+    r_hat : float
+        Split R̂ of Gelman and Rubin; well above 1 (say 1.05) where chains disagree with each other.
+
+    Examples
+    --------
+    >>> from qtwin.nqs import Estimate
+    >>> Estimate(-3.25, 0.01, 0.4)
+    -3.250000 ± 1.0e-02 (variance 4.0e-01, τ 1.0, R̂ 1.000)
     """
 
     mean: float
@@ -36,12 +52,26 @@ class Estimate:
     tau: float = 1.0
     r_hat: float = 1.0
 
-    def interval(self, sigmas=5):
-        """(low, high): mean ± sigmas standard errors."""
+    def interval(self, sigmas: float = 5) -> tuple[float, float]:
+        """(low, high): mean ± sigmas standard errors.
+
+        Examples
+        --------
+        >>> from qtwin.nqs import Estimate
+        >>> Estimate(-3.0, 0.25, 0.4).interval(sigmas=2)
+        (-3.5, -2.5)
+        """
         return self.mean - sigmas * self.error, self.mean + sigmas * self.error
 
-    def shifted(self, constant):
-        """The estimate of value + constant."""
+    def shifted(self, constant: float) -> "Estimate":
+        """The estimate of value + constant.
+
+        Examples
+        --------
+        >>> from qtwin.nqs import Estimate
+        >>> Estimate(-3.0, 0.25, 0.4).shifted(1).mean
+        -2.0
+        """
         return Estimate(self.mean + constant, self.error, self.variance, self.tau, self.r_hat)
 
     def __repr__(self):
@@ -52,18 +82,46 @@ class Estimate:
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """x: (M, n) spins ±1, float64, M = draws·chains, all chains of a draw together.  weight: (M,), sum 1.
-    chains: their number, or 0 for exact summation."""
+    """Configurations with their weights.
 
-    x: np.ndarray
-    weight: np.ndarray
+    Parameters
+    ----------
+    x : ndarray, shape (M, n)
+        Spins ±1, float64, M = draws·chains, all chains of a draw together.
+    weight : ndarray, shape (M,)
+        Sum 1.
+    chains : int
+        Their number, or 0 for exact summation.
+    """
+
+    x: Array
+    weight: Array
     chains: int
 
-    def estimate(self, values):
-        """Mean of real values (M,) → :class:`Estimate`.
+    def estimate(self, values: Numbers) -> Estimate:
+        """Mean of real values, one for each configuration.
 
+        Parameters
+        ----------
+        values : array_like, shape (M,)
+
+        Returns
+        -------
+        Estimate
+
+        Notes
+        -----
         The error is the spread of the means of the chains, so autocorrelation is in it; with fewer than 16
         chains the variance times τ over the number of samples instead.
+
+        Examples
+        --------
+        >>> from qtwin.nqs import Direct, ansatz
+        >>> theta = ansatz.AUTOREGRESSIVE.start(4, 3, rng=1)
+        >>> samples = Direct(4, 64, rng=1).sample(ansatz.AUTOREGRESSIVE, theta, draws=8)
+        >>> found = samples.estimate(samples.x[:, 0])
+        >>> abs(found.mean) < 1, 0 < found.error < 0.1
+        (True, True)
         """
         values = np.asarray(values, dtype=float)
         if values.shape != self.weight.shape:
@@ -83,10 +141,18 @@ class Samples:
         return Estimate(mean, float(error), variance, tau, split_r_hat(rows))
 
 
-def autocorrelation_time(rows):
+def autocorrelation_time(rows: Array) -> float:
     """τ = 1 + 2 Σ_t ρ_t of chains (chains, draws), summed to the first t ≥ 5 τ (Sokal's window); 1 for one draw.
 
     The correlations are about the mean of all chains, so a chain that stays apart counts.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from qtwin.nqs.sampling import autocorrelation_time
+    >>> draws = np.random.default_rng(1).normal(size=(8, 1000))
+    >>> round(autocorrelation_time(draws)), round(autocorrelation_time(np.repeat(draws, 4, axis=1)))
+    (1, 4)
     """
     draws = rows.shape[1]
     centred = rows - rows.mean()
@@ -99,8 +165,17 @@ def autocorrelation_time(rows):
     return float(max(taus[window.argmax() if window.any() else draws - 1], 1 / draws))
 
 
-def split_r_hat(rows):
-    """Split R̂ of chains (chains, draws): each chain cut in two, variance between and within; NaN below four draws."""
+def split_r_hat(rows: Array) -> float:
+    """Split R̂ of chains (chains, draws): each chain cut in two, variance between and within; NaN below four draws.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from qtwin.nqs.sampling import split_r_hat
+    >>> draws = np.random.default_rng(1).normal(size=(4, 1000))
+    >>> round(split_r_hat(draws), 1), split_r_hat(draws + [[0], [0], [0], [5]]) > 2
+    (1.0, True)
+    """
     half = rows.shape[1] // 2
     if half < 2:
         return float("nan")
@@ -111,14 +186,45 @@ def split_r_hat(rows):
     return float(np.sqrt((half - 1) / half + between / within))
 
 
-class ExactSum:
-    """All 2^n configurations with the weights |ψ|²/Σ|ψ|²; memory 2^n·n·8 bytes and what the network takes."""
+class Draws(Protocol):
+    """What an optimiser asks of a sampler: the three below, or one of your own."""
 
-    def __init__(self, n):
+    def sample(self, network: Network, theta: Values, draws: int = 1) -> Samples:
+        """Configurations of |ψ|² with their weights; ``draws`` of every chain."""
+        ...
+
+
+class ExactSum:
+    """All 2^n configurations with the weights |ψ|²/Σ|ψ|²; memory 2^n·n·8 bytes and what the network takes.
+
+    Parameters
+    ----------
+    n : int
+        Number of spins.
+
+    Attributes
+    ----------
+    x : ndarray, shape (2^n, n)
+        The configurations, in basis order.
+
+    Raises
+    ------
+    MemoryError
+        If the configurations do not fit.
+
+    Examples
+    --------
+    >>> from qtwin.nqs import ExactSum, ansatz
+    >>> samples = ExactSum(4).sample(ansatz.RBM, ansatz.RBM.start(4, 3, rng=1))
+    >>> samples.x.shape, round(float(samples.weight.sum()), 6), samples.chains
+    ((16, 4), 1.0, 0)
+    """
+
+    def __init__(self, n: int) -> None:
         refuse_if_too_big(16 * n * 2**n, f"the sum over all configurations of n={n}")
         self.n, self.x = n, spins_of(np.arange(2**n), n).astype(float)
 
-    def sample(self, network, theta, draws=1):
+    def sample(self, network: Network, theta: Values, draws: int = 1) -> Samples:
         """All configurations; ``draws`` is of no account."""
         size = network.log(theta, self.x)[0]
         weight = np.exp(2 * (size - size.max()))
@@ -128,12 +234,40 @@ class ExactSum:
 class Metropolis:
     """``chains`` Markov chains of single flips, kept from one call to the next.
 
-    sweeps: n steps each, between two draws.  power: sample |ψ|^power, 0 < power ≤ 2.  A step does nothing
-    with probability 1/(n + 1): otherwise, where every flip is accepted, even and odd sites would alternate.
-    x: (chains, n), the current configurations.  acceptance: of the last call, over proposed flips.
+    Parameters
+    ----------
+    n : int
+        Number of spins.
+    chains : int
+    sweeps : int
+        Sweeps of n steps each between two draws.
+    power : float
+        Sample |ψ|^power, 0 < power ≤ 2.
+    rng : int or Generator
+
+    Attributes
+    ----------
+    x : ndarray, shape (chains, n)
+        The current configurations.
+    acceptance : float
+        Of the last call, over proposed flips.
+
+    Notes
+    -----
+    A step does nothing with probability 1/(n + 1): otherwise, where every flip is accepted, even and odd sites
+    would alternate.
+
+    Examples
+    --------
+    >>> from qtwin.nqs import Metropolis, ansatz
+    >>> sampler = Metropolis(4, chains=32, rng=1)
+    >>> sampler.sample(ansatz.MLP, ansatz.MLP.start(4, 6, rng=1), draws=5).x.shape
+    (160, 4)
+    >>> 0 < sampler.acceptance <= 1
+    True
     """
 
-    def __init__(self, n, chains=1024, *, sweeps=1, power=2.0, rng=0):
+    def __init__(self, n: int, chains: int = 1024, *, sweeps: int = 1, power: float = 2.0, rng: Seed = 0) -> None:
         if n < 1 or chains < 1 or sweeps < 1 or not 0 < power <= 2:
             raise ValueError(
                 f"expected n, chains, sweeps ≥ 1 and 0 < power ≤ 2, got {n=}, {chains=}, {sweeps=}, {power=}"
@@ -143,18 +277,18 @@ class Metropolis:
         self.x = self.rng.choice([-1.0, 1.0], (chains, n))
         self.acceptance = float("nan")
 
-    def sample(self, network, theta, draws=1):
-        """``draws`` configurations of every chain, ``sweeps`` sweeps apart."""
+    def sample(self, network: Network, theta: Values, draws: int = 1) -> Samples:
+        """``draws`` configurations of every chain, ``sweeps`` sweeps apart: M = draws·chains."""
         drawn = np.empty((draws, self.chains, self.n))
         accepted = 0
         for k in range(draws):
             accepted += self.run(network, theta, self.sweeps)
             drawn[k] = self.x
         self.acceptance = accepted / (draws * self.sweeps * self.chains * self.n) * (1 + 1 / self.n)
-        drawn = drawn.reshape(-1, self.n)
-        return Samples(drawn, self._weight(network, theta, drawn), self.chains)
+        x = drawn.reshape(-1, self.n)
+        return Samples(x, self._weight(network, theta, x), self.chains)
 
-    def run(self, network, theta, sweeps):
+    def run(self, network: Network, theta: Values, sweeps: int) -> int:
         """``sweeps`` sweeps without drawing, to forget the start → accepted flips."""
         accepted = 0
         for _ in range(sweeps):
@@ -171,26 +305,57 @@ class Metropolis:
         return weight / weight.sum()
 
     @property
-    def state(self):
-        """All that a continued run needs, as a dict: spins (chains, n) int8 and the random generator's state."""
+    def state(self) -> dict[str, Any]:
+        """All that a continued run needs, as a dict: spins (chains, n) int8 and the random generator's state.
+
+        Examples
+        --------
+        >>> from qtwin.nqs import Metropolis, ansatz
+        >>> theta, one, other = ansatz.MLP.start(4, 6), Metropolis(4, 8, rng=1), Metropolis(4, 8, rng=2)
+        >>> other.state = one.state
+        >>> bool((one.sample(ansatz.MLP, theta).x == other.sample(ansatz.MLP, theta).x).all())
+        True
+        """
         return {"x": self.x.astype(np.int8), "rng": self.rng.bit_generator.state}
 
     @state.setter
-    def state(self, state):
+    def state(self, state: dict[str, Any]) -> None:
+        """Go on from a state that was read."""
         self.x = state["x"].astype(float)
         self.rng.bit_generator.state = state["rng"]
 
 
 class Direct:
-    """Independent samples of an autoregressive network, ``count`` a draw; no chain, so nothing to equilibrate."""
+    """Independent samples of an autoregressive network; no chain, so nothing to equilibrate.
 
-    def __init__(self, n, count=1024, *, rng=0):
+    Parameters
+    ----------
+    n : int
+        Number of spins.
+    count : int
+        Samples a draw.
+    rng : int or Generator
+
+    Examples
+    --------
+    >>> from qtwin.nqs import Direct, ansatz
+    >>> Direct(4, 100, rng=1).sample(ansatz.AUTOREGRESSIVE, ansatz.AUTOREGRESSIVE.start(4, 3)).x.shape
+    (100, 4)
+    """
+
+    def __init__(self, n: int, count: int = 1024, *, rng: Seed = 0) -> None:
         if n < 1 or count < 1:
             raise ValueError(f"expected n, count ≥ 1, got n={n}, count={count}")
         self.n, self.count, self.rng = n, count, np.random.default_rng(rng)
 
-    def sample(self, network, theta, draws=1):
-        """draws·count independent configurations."""
+    def sample(self, network: Network, theta: Values, draws: int = 1) -> Samples:
+        """draws·count independent configurations.
+
+        Raises
+        ------
+        ValueError
+            For a network that is not autoregressive.
+        """
         if network.name != "autoregressive":
             raise ValueError(f"direct sampling needs the autoregressive network, got {network.name}; use Metropolis")
         x = autoregressive_samples(theta, self.n, draws * self.count, self.rng)

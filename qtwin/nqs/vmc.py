@@ -13,6 +13,7 @@ SR and minSR are one vector, whatever ε > 0.  For real θ the real and imaginar
 stacked.  The offset of the model is added at the end only: no step depends on it.  Source D; its ε is ``shift``.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,58 +21,129 @@ from numpy.linalg import LinAlgError
 from scipy.linalg import cho_factor, cho_solve
 
 from .._support.threads import one_blas_thread
+from ..ising import IsingModel
+from ..typing import Array, ComplexArray
 from ._flips import ratios
-from .sampling import Estimate
+from .ansatz import Network, Values
+from .sampling import Draws, Estimate, Samples
 
 
-def local_energies(network, theta, x, model, A, B):
-    """E_loc (M,) of spins x (M, n), without the model's offset.  Cost M·n·hidden and M·n²; no 2^n object."""
+def local_energies(network: Network, theta: Values, x: Array, model: IsingModel, A: float, B: float) -> Values:
+    """E_loc of configurations, without the model's offset.
+
+    Parameters
+    ----------
+    network : Network
+    theta : ndarray, shape (P,)
+    x : ndarray, shape (M, n)
+        Spins ±1.
+    model : IsingModel
+    A, B : float
+        The annealing functions at one point; E_loc has their unit.
+
+    Returns
+    -------
+    ndarray, shape (M,)
+
+    Notes
+    -----
+    Cost M·n·hidden and M·n²; no 2^n object.
+
+    Examples
+    --------
+    >>> from qtwin import instances
+    >>> from qtwin.nqs import ExactSum, ansatz, vmc
+    >>> network, theta = ansatz.MLP, ansatz.MLP.start(4, 6, rng=1)
+    >>> x = ExactSum(4).x
+    >>> model = instances.chain(4, rng=1)
+    >>> vmc.local_energies(network, theta, x, model, A=1.0, B=1.0).shape
+    (16,)
+    >>> classical = vmc.local_energies(network, theta, x, model, A=0.0, B=2.0)  # no flips: the energies themselves
+    >>> float(abs(classical - model.energies()).max()) < 1e-9
+    True
+    """
     classical = x @ model.h + ((x @ model.J) * x).sum(-1)
     return B / 2 * classical - A / 2 * ratios(network, theta, x).sum(-1)
 
 
-def energy(network, theta, model, A, B, samples):
-    """⟨H⟩ over samples → :class:`~qtwin.nqs.sampling.Estimate`, offset included."""
+def energy(network: Network, theta: Values, model: IsingModel, A: float, B: float, samples: Samples) -> Estimate:
+    """⟨H⟩ over samples → :class:`~qtwin.nqs.sampling.Estimate`, offset included.
+
+    Examples
+    --------
+    >>> from qtwin import instances
+    >>> from qtwin.nqs import ExactSum, ansatz, vmc
+    >>> model, theta = instances.chain(4, rng=1), ansatz.MLP.start(4, 6, rng=1)
+    >>> found = vmc.energy(ansatz.MLP, theta, model, 1.0, 1.0, ExactSum(4).sample(ansatz.MLP, theta))
+    >>> round(found.mean, 3), found.error
+    (-0.611, 0.0)
+    """
     values = local_energies(network, theta, samples.x, model, A, B)
     return samples.estimate(values.real).shifted(B / 2 * model.offset)
 
 
-def centred(derivatives, local, weight):
-    """X (M, P) and y (M,) of the formulas above, from O (M, P), E_loc (M,) and weights (M,)."""
+def centred(derivatives: Values, local: Values, weight: Array) -> tuple[Values, Values]:
+    """X (M, P) and y (M,) of the formulas above, from O (M, P), E_loc (M,) and weights (M,).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from qtwin.nqs import vmc
+    >>> X, y = vmc.centred(np.array([[1.0], [3.0]]), np.array([0.0, 4.0]), np.array([0.5, 0.5]))
+    >>> X.round(3).tolist(), y.round(3).tolist()
+    ([[-0.707], [0.707]], [-1.414, 1.414])
+    """
     root = np.sqrt(weight)
     X = derivatives - weight @ derivatives
     X *= root[:, None]
     return X, (local - weight @ local) * root
 
 
-def stacked(X, y):
+def stacked(X: Values, y: Values) -> tuple[Values, Values]:
     """Real and imaginary parts below each other: for a complex ψ with real parameters.  Real X and y pass."""
     if not (np.iscomplexobj(X) or np.iscomplexobj(y)):
         return X, y
     return np.concatenate([X.real, X.imag]), np.concatenate([y.real, y.imag])
 
 
-def gradient(X, y):
+def gradient(X: Values, y: Values) -> Values:
     """dE/dθ (P,) for real θ; for complex θ, 2 ∂E/∂θ*, the direction of steepest ascent."""
     return 2 * (X.conj().T @ y)
 
 
-def sr_step(X, y, shift):
-    """(X†X + shift)⁻¹ X†y (P,), through the P x P matrix S = X†X."""
+def sr_step(X: Values, y: Values, shift: float) -> Values:
+    """(X†X + shift)⁻¹ X†y (P,), through the P x P matrix S = X†X.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from qtwin.nqs import vmc
+    >>> vmc.sr_step(np.array([[1.0, 0.0], [0.0, 2.0]]), np.array([1.0, 1.0]), shift=1.0).round(3)
+    array([0.5, 0.4])
+    """
     return _solve(X.conj().T @ X, shift, X.conj().T @ y)
 
 
-def min_sr_step(X, y, shift):
-    """The same vector through the M x M matrix X X†."""
+def min_sr_step(X: Values, y: Values, shift: float) -> Values:
+    """The same vector through the M x M matrix X X†.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from qtwin.nqs import vmc
+    >>> X, y = np.random.default_rng(0).normal(size=(5, 8)), np.ones(5)
+    >>> bool(np.allclose(vmc.min_sr_step(X, y, 1e-3), vmc.sr_step(X, y, 1e-3)))
+    True
+    """
     return X.conj().T @ _solve(X @ X.conj().T, shift, y)
 
 
-def natural_step(X, y, shift):
+def natural_step(X: Values, y: Values, shift: float) -> Values:
     """The cheaper of the two."""
     return sr_step(X, y, shift) if X.shape[1] <= X.shape[0] else min_sr_step(X, y, shift)
 
 
-def spring_step(X, y, shift, last, momentum):
+def spring_step(X: Values, y: Values, shift: float, last: Values, momentum: float) -> Values:
     """Regularised towards ``momentum`` times the last step φ (P,) in place of 0; momentum 0 is SR."""
     kept = momentum * last
     return kept + natural_step(X, y - X @ kept, shift)
@@ -97,8 +169,24 @@ def _solve(matrix, shift, right):
 class Descent:
     """How to go down.  A step is rate·decay^k / scale in imaginary time, with scale = √(Σh² + ΣJ²)·B/2 + A/2.
 
-    shift: ε of SR.  momentum: of SPRING.  trust: largest change √(φ†Sφ) of the state in one step.
-    clip: local energies further from their median than this many mean deviations count as if at the edge.
+    Parameters
+    ----------
+    steps : int
+    rate, decay : float
+    shift : float
+        ε of SR.
+    momentum : float
+        Of SPRING.
+    trust : float
+        Largest change √(φ†Sφ) of the state in one step.
+    clip : float
+        Local energies further from their median than this many mean deviations count as if at the edge.
+
+    Examples
+    --------
+    >>> from qtwin.nqs import vmc
+    >>> vmc.Descent(steps=30, momentum=0).shift
+    0.001
     """
 
     steps: int = 100
@@ -112,31 +200,94 @@ class Descent:
 
 @dataclass(frozen=True, eq=False)
 class Optimised:
-    """theta: (P,).  estimate: of E, offset included.  history: {'energy', 'variance', 'acceptance'}, each (steps,).
+    """A network at the end of a descent.
 
+    Parameters
+    ----------
+    theta : ndarray, shape (P,)
+    estimate : Estimate
+        Of E, offset included.
+    history : dict
+        'energy', 'variance' and (not for excited states) 'acceptance', each (steps,).
+
+    Notes
+    -----
     The energies of the history are noisy and upper bounds only on average; ``estimate`` is the result.
     """
 
-    theta: np.ndarray
+    theta: Values
     estimate: Estimate
-    history: dict = field(repr=False)
+    history: dict[str, Array] = field(repr=False)
 
 
-def scale(model, A, B):
-    """Width of the classical energies plus one spin's transverse one: what a step of imaginary time is measured by."""
+def scale(model: IsingModel, A: float, B: float) -> float:
+    """Width of the classical energies plus one spin's transverse one: what a step of imaginary time is measured by.
+
+    Examples
+    --------
+    >>> from qtwin import IsingModel
+    >>> from qtwin.nqs import vmc
+    >>> float(vmc.scale(IsingModel([3.0, 0.0], [[0.0, 4.0], [0.0, 0.0]]), A=2.0, B=2.0))
+    6.0
+    """
     return B / 2 * np.sqrt((model.h**2).sum() + (model.J**2).sum()) + A / 2
 
 
 @one_blas_thread()
-def optimise(network, theta, model, A, B, sampler, descent=None, *, draws=32, settle=10, after=None):
-    """Lower the energy of ``network`` at one point of the anneal → :class:`Optimised`.
+def optimise(
+    network: Network,
+    theta: Values,
+    model: IsingModel,
+    A: float,
+    B: float,
+    sampler: Draws,
+    descent: Descent | None = None,
+    *,
+    draws: int = 32,
+    settle: int = 10,
+    after: Callable[[int, Values, float], bool | None] | None = None,
+) -> Optimised:
+    """Lower the energy of ``network`` at one point of the anneal.
 
-    theta: (P,) to start from, not changed.  A, B: the annealing functions there.  sampler: one of
-    :mod:`~qtwin.nqs.sampling`; Metropolis keeps its chains, so hand the same one on from s to s.  With power=1 in
-    place of 2 it sees the rare configurations too, and the energy ends one to two orders of magnitude closer.
-    draws: for the estimate at the end, after ``settle`` sweeps.  after(k, theta, energy): called after each step; stops
-    when it returns True.  Memory: chains·P and the smaller of P², chains².
-    Raises FloatingPointError if the parameters cease to be finite.
+    Parameters
+    ----------
+    network : Network
+    theta : ndarray, shape (P,)
+        To start from, not changed.
+    model : IsingModel
+    A, B : float
+        The annealing functions there.
+    sampler : ExactSum, Metropolis or Direct
+        Metropolis keeps its chains, so hand the same one on from s to s.  With power=1 in place of 2 it sees the rare
+        configurations too, and the energy ends one to two orders of magnitude closer.
+    descent : Descent, optional
+    draws, settle : int
+        Draws for the estimate at the end, after ``settle`` sweeps.
+    after : callable, optional
+        after(k, theta, energy), called after each step; stops when it returns True.
+
+    Returns
+    -------
+    Optimised
+
+    Raises
+    ------
+    FloatingPointError
+        If the parameters cease to be finite.
+
+    Notes
+    -----
+    Memory: chains·P and the smaller of P², chains².
+
+    Examples
+    --------
+    >>> from qtwin import AnnealingFunctions, instances, spectrum
+    >>> from qtwin.nqs import ExactSum, ansatz, optimise
+    >>> model, functions = instances.chain(4, rng=1), AnnealingFunctions.linear()
+    >>> found = optimise(ansatz.EXP, ansatz.EXP.start(4, 8), model, functions.A(0.5), functions.B(0.5), ExactSum(4))
+    >>> exact = spectrum(model, functions, [0.5]).levels[0, 0]
+    >>> bool(0 < found.estimate.mean - exact < 1e-2), found.history["energy"].shape
+    (True, (100,))
     """
     descent = Descent() if descent is None else descent
     theta, last = theta.copy(), np.zeros_like(theta)
@@ -181,10 +332,26 @@ def _step(X, y, descent, last):
 # Time dynamics: the time-dependent variational principle, i S dθ/dt = X†y for complex parameters.
 
 
-def velocity(network, theta, model, A, B, samples, shift=1e-6):
+def velocity(
+    network: Network, theta: Values, model: IsingModel, A: float, B: float, samples: Samples, shift: float = 1e-6
+) -> ComplexArray:
     """dθ/dt (P,) = -i (S + shift)⁻¹ X†y for complex θ: SR with an extra i.  ħ = 1; GHz need a factor 2π.
 
     The global phase of ψ is not followed.  Unlike for a ground state, the limit of a large shift is no method.
+
+    Raises
+    ------
+    ValueError
+        For real parameters.
+
+    Examples
+    --------
+    >>> from qtwin import instances
+    >>> from qtwin.nqs import ExactSum, ansatz, vmc
+    >>> theta = ansatz.RBM.start(3, 2, rng=1, dtype=complex)
+    >>> samples = ExactSum(3).sample(ansatz.RBM, theta)
+    >>> vmc.velocity(ansatz.RBM, theta, instances.chain(3, rng=1), 1.0, 1.0, samples).shape == theta.shape
+    True
     """
     if not np.iscomplexobj(theta):
         raise ValueError("time dynamics needs complex parameters: RBM.start(n, hidden, rng, dtype=complex)")
@@ -194,21 +361,56 @@ def velocity(network, theta, model, A, B, samples, shift=1e-6):
 
 
 @one_blas_thread()
-def evolve(network, theta, model, functions_at, times, sampler, *, shift=1e-6):
-    """θ at ``times`` (T,) → (T, P), by fourth-order Runge-Kutta from times[0]; for small times.
+def evolve(
+    network: Network,
+    theta: Values,
+    model: IsingModel,
+    functions_at: Callable[[float], tuple[float, float]],
+    times: Array,
+    sampler: Draws,
+    *,
+    shift: float = 1e-6,
+) -> ComplexArray:
+    """θ along times, by fourth-order Runge-Kutta from times[0]; for small times.
 
-    functions_at(t) → (A, B).  sampler: ExactSum for small n; with Metropolis the noise of each stage enters.
+    Parameters
+    ----------
+    network : Network
+    theta : ndarray, shape (P,)
+        Complex, at times[0].
+    model : IsingModel
+    functions_at : callable
+        functions_at(t) → (A, B).
+    times : array_like, shape (T,)
+        ħ = 1.
+    sampler : ExactSum or Metropolis
+        ExactSum for small n; with Metropolis the noise of each stage enters.
+    shift : float
+        ε of the linear system.
+
+    Returns
+    -------
+    ndarray, shape (T, P)
+
+    Examples
+    --------
+    >>> from qtwin import instances
+    >>> from qtwin.nqs import ExactSum, ansatz, vmc
+    >>> theta = ansatz.RBM.start(3, 2, rng=1, dtype=complex)
+    >>> model, times = instances.chain(3, rng=1), [0.0, 0.01, 0.02]
+    >>> vmc.evolve(ansatz.RBM, theta, model, lambda t: (1.0, 1.0), times, ExactSum(3)).shape
+    (3, 11)
     """
 
-    def slope(theta, t):
+    def _slope(theta, t):
         return velocity(network, theta, model, *functions_at(t), sampler.sample(network, theta), shift)
 
     path = [np.array(theta, dtype=complex)]
     for t, dt in zip(times[:-1], np.diff(times), strict=True):
         here = path[-1]
-        k1 = slope(here, t)
-        k2 = slope(here + dt / 2 * k1, t + dt / 2)
-        k3 = slope(here + dt / 2 * k2, t + dt / 2)
-        k4 = slope(here + dt * k3, t + dt)
+        k1 = _slope(here, t)
+        k2 = _slope(here + dt / 2 * k1, t + dt / 2)
+        k3 = _slope(here + dt / 2 * k2, t + dt / 2)
+        k4 = _slope(here + dt * k3, t + dt)
         path.append(here + dt / 6 * (k1 + 2 * k2 + 2 * k3 + k4))
     return np.array(path)

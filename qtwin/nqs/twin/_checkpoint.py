@@ -8,14 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
+from ._run import Run
+
 
 class Store:
     """The checkpoint of one run, or none (path None).  ``identity``: a hash of all that determines the result."""
 
-    def __init__(self, path, run, identity):
-        self.path, self.run, self.identity = path and Path(path), run, identity
+    def __init__(self, path: str | Path | None, run: Run, identity: str) -> None:
+        self.path, self.run, self.identity = Path(path) if path else None, run, identity
 
-    def load(self):
+    def load(self) -> tuple[int, float]:
         """(tasks done, processor seconds), with the run's arrays filled; (0, 0.0) where there is nothing yet.
 
         Raises ValueError where the file is damaged or holds another twin.
@@ -31,7 +33,8 @@ class Store:
             array[...] = tensors[name].numpy()
         return header["tasks"], header["seconds"]
 
-    def save(self, tasks, seconds):
+    def save(self, tasks: int, seconds: float) -> None:
+        """Write the run's arrays, with the tasks done and the processor seconds; nothing without a path."""
         if self.path is None:
             return
         import torch

@@ -1,6 +1,9 @@
-"""The exact-sum recipes as runs: a list of tasks, arrays for a checkpoint, and the Twin at the end."""
+"""The exact-sum recipes as runs (:class:`~qtwin.nqs.twin._run.Run`)."""
+
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from . import _flags as checks
 from . import _paper as paper
@@ -14,20 +17,20 @@ LOWER = 3e-3  # how much lower the other sweep of ``paper`` must end to count, i
 class AccurateRun:
     """Rayleigh-Gauss-Newton with repair, then Ritz values among the networks of a point (n ≤ 8) or of all points."""
 
-    def __init__(self, grid, levels, options, seed):
+    def __init__(self, grid, levels: int, options, seed: int) -> None:
         self.grid, self.levels, self.options = grid, levels, options
         self.search = Search(grid, levels, seed, options.hidden)
         self.tasks = len(self.search.tasks)
         self.curves = np.full((self.tasks, *self.search.pool.energy.shape), np.nan)
 
-    def run(self, i):
+    def run(self, i: int, /) -> None:
         self.search.run(i)
         self.curves[i] = self.search.pool.energy
 
-    def arrays(self):
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
         return self.search.pool.arrays() | {"curves": self.curves}
 
-    def finish(self, seconds, unit):
+    def finish(self, seconds: float, unit: str | None) -> Twin:
         grid, pool, search, L = self.grid, self.search.pool, self.search, self.levels
         slots = [[(k, i) for k in range(pool.K)] for i in range(grid.s.size)]
         if not search.batched:
@@ -55,7 +58,7 @@ class PaperRun:
     With ``verify`` a second sweep goes down from s = 1, for the flags only: way 1 of the arrays.
     """
 
-    def __init__(self, grid, levels, options, seed):
+    def __init__(self, grid, levels: int, options, seed: int) -> None:
         self.grid, self.levels, self.options, self.seed = grid, levels, options, seed
         self.ways = 1 + options.verify
         self.tasks = self.ways * grid.s.size
@@ -69,7 +72,7 @@ class PaperRun:
         key = [self.seed, i * (not self.options.transfer), k] + [way] * way
         return paper.initial(np.random.default_rng(key), self.grid.n, self.options.hidden)
 
-    def run(self, task):
+    def run(self, task: int, /) -> None:
         S = self.grid.s.size
         way, i = divmod(task, S)
         i = S - 1 - i if way else i
@@ -96,10 +99,10 @@ class PaperRun:
         psi = self.psi[way, k, i]
         return psi @ self.grid.product(np.array([i]), psi[None])[0] + self.grid.constant[i]
 
-    def arrays(self):
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
         return {"theta": self.theta, "psi": self.psi, "epochs": self.epochs, "curves": self.curves}
 
-    def finish(self, seconds, unit):
+    def finish(self, seconds: float, unit: str | None) -> Twin:
         grid, S = self.grid, self.grid.s.size
         psi = self.psi[0].transpose(1, 2, 0)
         energies = np.array([[[self._energy(w, i, k) for k in range(self.levels)] for i in range(S)]

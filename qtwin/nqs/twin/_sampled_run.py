@@ -7,7 +7,10 @@ networks of the neighbours are tried.  Chains draw from |ψ|^p, p lowered until 
 where ψ is almost one configuration, chains of |ψ|² would stand still.
 """
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 
 from ..ansatz import EXP, SINH
 from ..sampling import Metropolis
@@ -28,7 +31,7 @@ R_HAT = 1.2
 class SampledRun:
     """Tasks (kind, level, point); arrays of the best networks, their chains and estimates."""
 
-    def __init__(self, model, functions, s, levels, options, seed):
+    def __init__(self, model, functions, s, levels: int, options, seed: int) -> None:
         self.model, self.s, self.levels, self.options, self.seed = model, s, levels, options, seed
         self.n, self.a, self.b = model.n, functions.A(s) / 2, functions.B(s) / 2
         self.da, self.db = functions.dA(s) / 2, functions.dB(s) / 2
@@ -50,12 +53,12 @@ class SampledRun:
         self.curves = np.full((L, S, 2 * self.options.steps), np.nan)
         self.moments = np.zeros((S, GROUPS, 3, L, L))
 
-    def arrays(self):
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Everything that changes, by name, for a checkpoint."""
         names = "theta moving x x_moving power r_hat mean error variance votes steps curves moments".split()
         return {name: getattr(self, name) for name in names}
 
-    def run(self, task):
+    def run(self, task: int, /) -> None:
         kind, k, i = self._plan[task]
         rng = np.random.default_rng([self.seed, task])
         if kind == "measure":
@@ -145,7 +148,7 @@ class SampledRun:
         noise = SIGMAS * np.hypot(self.votes[k, :, :, 1], self.error[k][:, None])
         return (away <= np.maximum(noise, self.options.tolerance * self.width[:, None])).sum(1)
 
-    def finish(self, seconds, unit):
+    def finish(self, seconds: float, unit: str | None) -> Twin:
         """The Twin: E0 as its own mean, higher levels as Ritz values among the networks of a point."""
         S, L = self.s.size, self.levels
         solved = [mixture.ritz(self.moments[i].sum(0), self.a[i], self.b[i]) for i in range(S)]
@@ -160,14 +163,14 @@ class SampledRun:
         norm = np.sqrt(np.einsum("skk->sk", overlap))
         couplings = np.abs(self.db[:, None] * expectation[1][:, 0] - self.da[:, None] * expectation[0][:, 0])
         couplings[:, 0] = 0
-        diagonal = [np.einsum("skk->sk", M) for M in expectation]
+        flipped, problem = (np.einsum("skk->sk", M) for M in expectation)
         curves = tuple(tuple(c[np.isfinite(c)] for c in self.curves[:, i]) for i in range(S))
         attempts = np.array([self._support(k) for k in range(L)]).T
         constant = self.b * self.model.offset
         return Twin(
             recipe="sampled", n=self.n, s=self.s, energies=energies + constant[:, None],
-            reasons=self._reasons(energies, errors, *diagonal, attempts), uncertainty=errors, states=None,
-            couplings=couplings, flips=diagonal[0], classical=diagonal[1] + self.model.offset,
+            reasons=self._reasons(energies, errors, flipped, problem, attempts), uncertainty=errors, states=None,
+            couplings=couplings, flips=flipped, classical=problem + self.model.offset,
             overlaps=np.abs(overlap) / (norm[:, :, None] * norm[:, None]), parameters=self.theta,
             ritz_dimension=L, history=History(self.steps.T.copy(), attempts, curves, seconds), unit=unit,
         )  # fmt: skip

@@ -15,12 +15,17 @@ vouch for is flagged (:mod:`qtwin.nqs.twin._flags`); ``Twin.explain(s)`` says wh
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from ..._support.threads import one_blas_thread
+from ...typing import Annealing, Array, Model, Numbers
 from ._checkpoint import Store, bar, identity
+from ._run import Run
 from .result import History, Twin
 
 __all__ = ["Accurate", "History", "Paper", "Sampled", "Twin", "twin"]
@@ -30,12 +35,34 @@ __all__ = ["Accurate", "History", "Paper", "Sampled", "Twin", "twin"]
 class Paper:
     """Source B's recipe.  What the source leaves open: window 100 and epsilon 1e-3 of its stop rule.
 
-    hidden: units.  rate: of RMSprop.  epochs: at most, an s and level.  window, epsilon: stop when the standard
-    deviation of E over the last ``window`` epochs is below ``epsilon``.  transfer: start from the last s.  penalty:
-    None for δ = |E| of each lower level, or one number λ0.  unnormalised: overlaps with the raw ψ, as the source prints
-    its penalty.  overlap_stop: stop only when every squared overlap with a lower level is below this.
-    tolerance: error vouched for, in units of the width of the spectrum.  verify: sweep a second time, down from s = 1,
-    for the flags only (energies, epochs and curves are those of the way up).
+    Parameters
+    ----------
+    hidden : int
+        Units.
+    rate : float
+        Of RMSprop.
+    epochs : int
+        At most, an s and level.
+    window, epsilon : int, float
+        Stop when the standard deviation of E over the last ``window`` epochs is below ``epsilon``.
+    transfer : bool
+        Start from the last s.
+    penalty : float, optional
+        None for δ = |E| of each lower level, or one number λ0.
+    unnormalised : bool
+        Overlaps with the raw ψ, as the source prints its penalty.
+    overlap_stop : float
+        Stop only when every squared overlap with a lower level is below this.
+    tolerance : float
+        Error vouched for, in units of the width of the spectrum.
+    verify : bool
+        Sweep a second time, down from s = 1, for the flags only (energies, epochs and curves are those of the way up).
+
+    Examples
+    --------
+    >>> from qtwin.nqs.twin import Paper
+    >>> Paper(epochs=2000).rate
+    0.003
     """
 
     hidden: int = 64
@@ -50,21 +77,34 @@ class Paper:
     tolerance: float = 2e-2
     verify: bool = True
 
-    def vouched(self, n):
+    def vouched(self, n: int) -> float:
+        """The error vouched for at n spins, in units of the width of the spectrum."""
         return self.tolerance
 
 
 @dataclass(frozen=True)
 class Accurate:
-    """Rayleigh-Gauss-Newton.  hidden: units, by default 32 (48 at n = 8, where 32 would not fill the space).
+    """Rayleigh-Gauss-Newton.
 
-    tolerance: error vouched for in units of the width of the spectrum, by default 1e-7 to n = 8 and 1e-4 above.
+    Parameters
+    ----------
+    hidden : int, optional
+        Units, by default 32 (48 at n = 8, where 32 would not fill the space).
+    tolerance : float, optional
+        Error vouched for in units of the width of the spectrum, by default 1e-7 to n = 8 and 1e-4 above.
+
+    Examples
+    --------
+    >>> from qtwin.nqs.twin import Accurate
+    >>> Accurate().vouched(6), Accurate().vouched(10)
+    (1e-07, 0.0001)
     """
 
     hidden: int | None = None
     tolerance: float | None = None
 
-    def vouched(self, n):
+    def vouched(self, n: int) -> float:
+        """The error vouched for at n spins, in units of the width of the spectrum."""
         return (1e-7 if n <= 8 else 1e-4) if self.tolerance is None else self.tolerance
 
 
@@ -72,8 +112,24 @@ class Accurate:
 class Sampled:
     """Metropolis chains and stochastic reconfiguration.
 
-    hidden: units.  chains: of each state.  steps: of training, an s and direction (twice as many at the first s).
-    draws: configurations of each chain for an estimate.  tolerance: error vouched for in units of the width.
+    Parameters
+    ----------
+    hidden : int
+        Units.
+    chains : int
+        Of each state.
+    steps : int
+        Of training, an s and direction (twice as many at the first s).
+    draws : int
+        Configurations of each chain for an estimate.
+    tolerance : float
+        Error vouched for in units of the width.
+
+    Examples
+    --------
+    >>> from qtwin.nqs.twin import Sampled
+    >>> Sampled(chains=256)
+    Sampled(hidden=16, chains=256, steps=100, draws=32, tolerance=0.001)
     """
 
     hidden: int = 16
@@ -83,30 +139,70 @@ class Sampled:
     tolerance: float = 1e-3
 
 
-RECIPES = {"paper": Paper, "accurate": Accurate, "sampled": Sampled}
+Recipe: TypeAlias = Paper | Accurate | Sampled
+RECIPES: dict[str, type[Recipe]] = {"paper": Paper, "accurate": Accurate, "sampled": Sampled}
 _LIMITS = {Paper: 14, Accurate: 12, Sampled: 1000}
 
 
-def twin(model, functions, s, levels=2, recipe="accurate", rng=0, checkpoint=None, progress=True):
-    """The lowest ``levels`` of H(s) by neural networks → :class:`Twin`.
+def twin(
+    model: Model,
+    functions: Annealing,
+    s: Numbers,
+    levels: int = 2,
+    recipe: str | Recipe = "accurate",
+    rng: int | np.random.Generator = 0,
+    checkpoint: str | Path | None = None,
+    progress: bool | Callable[[int, int], object] = True,
+) -> Twin:
+    """The lowest levels of H(s) by neural networks.
 
-    model: an IsingModel (or, by exact sums, anything with ``.n`` and ``.energies()``).  functions:
-    :class:`qtwin.AnnealingFunctions`.  s: (S,) rising in [0, 1].  recipe: a name, or Paper(…), Accurate(…), Sampled(…)
-    with options.  rng: seed or Generator; the same seed gives the same twin.  checkpoint: a file that is rewritten as
-    the run goes on; called again with it, a run that was stopped or killed goes on and ends with the same result.
-    progress: a bar, or a function called with (done, tasks) after each task, which may raise to stop.
+    Parameters
+    ----------
+    model : IsingModel
+        Or, by exact sums, anything with ``.n`` and ``.energies()``.
+    functions : AnnealingFunctions
+        A and B; the energies have their unit.
+    s : array_like, shape (S,)
+        Anneal fractions, rising in [0, 1].
+    levels : int
+        How many, at least 1.
+    recipe : str, Accurate, Paper or Sampled
+        'accurate', 'paper' or 'sampled', or one of the three classes with options.
+    rng : int or Generator
+        The same seed gives the same twin.
+    checkpoint : path, optional
+        A file that is rewritten as the run goes on; called again with it, a run that was stopped or killed goes on
+        and ends with the same result.
+    progress : bool or callable
+        A bar, or a function called with (done, tasks) after each task, which may raise to stop.
 
-    Raises ValueError for a bad grid, levels, recipe, too many spins, or a checkpoint of another twin.
+    Returns
+    -------
+    Twin
+
+    Raises
+    ------
+    ValueError
+        For a bad grid, levels, recipe, too many spins, or a checkpoint of another twin.
+
+    Examples
+    --------
+    >>> from qtwin import AnnealingFunctions, instances, twin
+    >>> found = twin(instances.chain(2, rng=1), AnnealingFunctions.linear(), [0, 0.05, 0.1], progress=False)
+    >>> found.energies.shape, int(found.flagged.sum())
+    ((3, 2), 0)
+    >>> found.gap.round(3)
+    array([2.   , 1.9  , 1.804])
     """
-    options, s, seed = _recipe(recipe), _points(s), _seed(rng)
-    run, problem = _run(options, model, functions, s, levels, seed)
-    store = Store(checkpoint, run, identity(problem, options, s, functions, levels, seed))
+    options, points, seed = _recipe(recipe), _points(s), _seed(rng)
+    run, problem = _run(options, model, functions, points, levels, seed)
+    store = Store(checkpoint, run, identity(problem, options, points, functions, levels, seed))
     with one_blas_thread(), np.errstate(all="ignore"):
         seconds = _work(run, store, progress)
         return run.finish(seconds, getattr(functions, "unit", None))
 
 
-def _work(run, store, progress):
+def _work(run: Run, store: Store, progress) -> float:
     """All tasks that are left → processor time, that of earlier sessions included."""
     done, before = store.load()
     start = time.process_time()
@@ -121,7 +217,7 @@ def _work(run, store, progress):
     return before + time.process_time() - start
 
 
-def _run(options, model, functions, s, levels, seed):
+def _run(options: Recipe, model: Any, functions: Annealing, s: Array, levels, seed: int) -> tuple[Run, tuple]:
     """The run of a recipe, and the arrays that say which problem it is."""
     if not hasattr(model, "n"):
         raise ValueError(f"model must be an IsingModel, got {type(model).__name__}")
@@ -149,11 +245,11 @@ def _run(options, model, functions, s, levels, seed):
     return kind(Grid(energies, functions, s), int(levels), options, seed), (energies,)
 
 
-def _recipe(recipe):
+def _recipe(recipe) -> Recipe:
     """Options of a recipe from its name or from themselves."""
     if isinstance(recipe, str) and recipe in RECIPES:
         return RECIPES[recipe]()
-    if isinstance(recipe, tuple(RECIPES.values())):
+    if isinstance(recipe, (Paper, Accurate, Sampled)):
         return recipe
     raise ValueError(f"recipe must be one of {', '.join(map(repr, RECIPES))} or their options, got {recipe!r}")
 
@@ -162,7 +258,7 @@ def _name(options):
     return next(name for name, kind in RECIPES.items() if isinstance(options, kind))
 
 
-def _points(s):
+def _points(s) -> Array:
     """The grid of s as floats (S,)."""
     s = np.array(s, float)
     if s.ndim != 1 or not s.size or not (np.isfinite(s).all() and s[0] >= 0 and s[-1] <= 1 and (np.diff(s) > 0).all()):
@@ -170,7 +266,7 @@ def _points(s):
     return s
 
 
-def _seed(rng):
+def _seed(rng) -> int:
     """A seed: rng itself, or a number that a Generator draws."""
     if isinstance(rng, np.random.Generator):
         return int(rng.integers(2**62))

@@ -1,8 +1,14 @@
 """What a twin is: levels, states and their doubts along s, and the words for them."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from ...typing import Array, BoolArray, IntArray
+
+if TYPE_CHECKING:
+    from ...exact import Spectrum
 
 REASONS = {
     1: ("attempts", "fewer than two independent attempts ended at this energy"),
@@ -21,13 +27,21 @@ SAME = 1e-6  # levels closer than this part of the width are one group for the c
 class History:
     """How a twin was trained.
 
-    steps: (S, levels) optimiser steps (epochs).  attempts: (S, levels) trainings that ended at the energy given.
-    curves[i][k]: energies (m,) of level k at s[i], step by step (``accurate``: task by task).  seconds: processor time.
+    Parameters
+    ----------
+    steps : ndarray, shape (S, levels)
+        Optimiser steps (epochs).
+    attempts : ndarray, shape (S, levels)
+        Trainings that ended at the energy given.
+    curves : tuple
+        curves[i][k]: energies (m,) of level k at s[i], step by step (``accurate``: task by task).
+    seconds : float
+        Processor time.
     """
 
-    steps: np.ndarray
-    attempts: np.ndarray
-    curves: tuple
+    steps: IntArray
+    attempts: IntArray
+    curves: tuple[tuple[Array, ...], ...]
     seconds: float
 
     def __repr__(self):
@@ -38,26 +52,58 @@ class History:
 class Twin:
     """Levels of H(s) by neural networks, each with what speaks for it.
 
-    s: (S,).  energies: (S, levels) in ``unit``.  flagged: (S, levels), True where the twin does not vouch for the
-    energy; ``reasons`` (S, levels) holds the bits of REASONS, ``explain(s)`` says them.  uncertainty: (S, levels), an
-    estimate of the error from the variance (``sampled``: one standard error).  states: (S, 2^n, levels) or None
-    (``sampled``).  couplings: (S, levels), |⟨ψ0|dH/ds|ψk⟩| (0 for k = 0).  flips, classical: (S, levels), ⟨Σσx⟩ and
-    ⟨H_problem⟩.  overlaps: (S, levels, levels), |⟨ψj|ψk⟩| of the networks before Ritz.  parameters: the networks,
-    (levels tracked, S, P).  ritz_dimension: networks mixed into a state, 1 where none are.
+    Parameters
+    ----------
+    recipe : str
+        Name of the recipe that made it.
+    n : int
+        Number of spins.
+    s : ndarray, shape (S,)
+        Anneal fractions.
+    energies : ndarray, shape (S, levels)
+        In ``unit``.
+    reasons : ndarray, shape (S, levels)
+        Bits of REASONS, 0 where the twin vouches for the energy; ``explain(s)`` says them.
+    uncertainty : ndarray, shape (S, levels)
+        An estimate of the error from the variance (``sampled``: one standard error).
+    states : ndarray, shape (S, 2^n, levels), or None
+        None for ``sampled``.
+    couplings : ndarray, shape (S, levels)
+        |⟨ψ0|dH/ds|ψk⟩| (0 for k = 0).
+    flips, classical : ndarray, shape (S, levels)
+        ⟨Σσx⟩ and ⟨H_problem⟩.
+    overlaps : ndarray, shape (S, levels, levels)
+        |⟨ψj|ψk⟩| of the networks before Ritz.
+    parameters : ndarray, shape (levels tracked, S, P)
+        The networks.
+    ritz_dimension : int
+        Networks mixed into a state, 1 where none are.
+    history : History
+    unit : str, optional
+        'GHz', or None for dimensionless energies.
+
+    Examples
+    --------
+    >>> from qtwin import AnnealingFunctions, instances, twin
+    >>> found = twin(instances.chain(2, rng=1), AnnealingFunctions.linear(), [0, 0.05, 0.1], progress=False)
+    >>> found.energies.shape, found.states.shape, int(found.flagged.sum())
+    ((3, 2), (3, 4, 2), 0)
+    >>> found.energies[:, 0].round(3)
+    array([-2.   , -1.902, -1.807])
     """
 
     recipe: str
     n: int
-    s: np.ndarray
-    energies: np.ndarray
-    reasons: np.ndarray
-    uncertainty: np.ndarray
-    states: np.ndarray | None
-    couplings: np.ndarray
-    flips: np.ndarray
-    classical: np.ndarray
-    overlaps: np.ndarray
-    parameters: np.ndarray
+    s: Array
+    energies: Array
+    reasons: IntArray
+    uncertainty: Array
+    states: Array | None
+    couplings: Array
+    flips: Array
+    classical: Array
+    overlaps: Array
+    parameters: Array
     ritz_dimension: int
     history: History
     unit: str | None = None
@@ -70,24 +116,24 @@ class Twin:
                 object.__setattr__(self, name, value)
 
     @property
-    def levels(self):
+    def levels(self) -> int:
         """Number of levels."""
         return self.energies.shape[1]
 
     @property
-    def flagged(self):
+    def flagged(self) -> BoolArray:
         """(S, levels) True where the twin does not vouch for the energy."""
         return self.reasons != 0
 
     @property
-    def gap(self):
-        """E1 - E0 (S,)."""
+    def gap(self) -> Array:
+        """E1 - E0 (S,); ValueError for a twin of one level."""
         if self.levels < 2:
             raise ValueError("a gap needs two levels; call twin(…, levels=2) or more")
         return self.energies[:, 1] - self.energies[:, 0]
 
     @property
-    def coupling(self):
+    def coupling(self) -> Array:
         """|⟨ψ0|dH/ds|ψ1⟩| (S,); where E1 is degenerate within the levels given, √Σ over its group."""
         if self.levels < 2:
             raise ValueError("a coupling needs two levels; call twin(…, levels=2) or more")
@@ -96,13 +142,21 @@ class Twin:
         return np.sqrt((self.couplings[:, 1:] ** 2 * group).sum(1))
 
     @property
-    def parameter_count(self):
+    def parameter_count(self) -> int:
         """Parameters of one network."""
         return self.parameters.shape[-1]
 
     @property
-    def spectrum(self):
-        """The levels as a :class:`qtwin.Spectrum`, for whatever takes an exact one."""
+    def spectrum(self) -> "Spectrum":
+        """The levels as a :class:`qtwin.Spectrum`, for whatever takes an exact one.
+
+        Examples
+        --------
+        >>> from qtwin import AnnealingFunctions, instances, twin
+        >>> found = twin(instances.chain(2, rng=1), AnnealingFunctions.linear(), [0, 0.05, 0.1], progress=False)
+        >>> found.spectrum.levels.shape
+        (3, 2)
+        """
         from ...exact import Spectrum
 
         coupled = None
@@ -112,8 +166,16 @@ class Twin:
             coupled = np.where(seen.any(1), gaps[np.arange(self.s.size), seen.argmax(1)], np.nan)
         return Spectrum(self.s, self.energies, self.states, coupled, self.unit)
 
-    def explain(self, s):
-        """What the twin holds of the levels at the grid point next to s, in words."""
+    def explain(self, s: float) -> str:
+        """What the twin holds of the levels at the grid point next to s, in words.
+
+        Examples
+        --------
+        >>> from qtwin import AnnealingFunctions, instances, twin
+        >>> found = twin(instances.chain(2, rng=1), AnnealingFunctions.linear(), [0, 0.05, 0.1], progress=False)
+        >>> print(found.explain(0.05).splitlines()[0])
+        s = 0.05, recipe 'accurate': 131 parameters a network, Ritz dimension 3; 2^2 = 4 amplitudes
+        """
         i = int(np.abs(self.s - s).argmin())
         lines = [f"s = {self.s[i]:g}, recipe {self.recipe!r}: {self._size()}"]
         for k in range(self.levels):
