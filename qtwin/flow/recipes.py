@@ -11,12 +11,23 @@ Presets: ``fast`` (a minute at most: lessons, tests), ``full`` (what is shipped)
 
 import json
 import os
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 
+from ..typing import Stop
 from .physics import DT, evolve, haar_states, product_states
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from ..fit import History, Plan
+    from .networks import StateNetwork
+    from .regression import Generator
 
 PRESETS = ("fast", "full")
 KINDS = ("SpinSRU", "PadSRU", "Gates", "Generator")
@@ -30,16 +41,41 @@ TRAJECTORIES = 40  # trajectories of 100 steps a chain length, for the generator
 class Recipe:
     """How one model is made.
 
-    kind: class in ``flow.networks``, 'Gates' or 'Generator'; options: keywords of the class.  sizes: chain lengths n
-    in training.  steps: optimiser steps (of the networks), iterations (of the gates).  windows: of each length in an
-    update, up to n = 3; then half for every further spin.  long: the last part of the steps, with windows four times as
-    long and a quarter as many: a memory trained on 16 steps alone may drift after them.
+    Parameters
+    ----------
+    name : str
+    kind : str
+        Class in ``flow.networks``, 'Gates' or 'Generator'.
+    options : dict
+        Keywords of the class.
+    sizes : tuple of int
+        Chain lengths n in training.
+    dt : float
+        Length of a step in units of 1/J.
+    steps : int
+        Optimiser steps (of the networks), iterations (of the gates).
+    lr : float
+        The largest learning rate.
+    windows : int
+        Of each length in an update, up to n = 3; then half for every further spin.
+    shrink : bool
+        False: the same number of windows for every n.
+    long : float
+        The last part of the steps, with windows four times as long and a quarter as many: a memory trained on 16 steps
+        alone may drift after them.
+
+    Examples
+    --------
+    >>> from qtwin.flow.recipes import Recipe
+    >>> small = Recipe("mine", "SpinSRU", {"width": 8}, sizes=(2, 3), steps=240)
+    >>> small.is_network, small.count(5), small.plan.every
+    (True, 8, 10)
     """
 
     name: str
     kind: str
-    options: dict = field(default_factory=dict)
-    sizes: tuple = (2, 3, 4, 5, 6, 7)
+    options: dict[str, Any] = field(default_factory=dict)
+    sizes: tuple[int, ...] = (2, 3, 4, 5, 6, 7)
     dt: float = DT
     steps: int = 0
     lr: float = 3e-3
@@ -54,7 +90,7 @@ class Recipe:
             raise ValueError("sizes must hold at least one chain length, got none")
 
     @property
-    def plan(self):
+    def plan(self) -> "Plan":
         """The plan of ``qtwin.fit``."""
         from ..fit import Plan
 
@@ -62,21 +98,21 @@ class Recipe:
         return Plan(self.steps, self.lr, "adamw", weight_decay=0.0, warmup=0.01, every=every)
 
     @property
-    def is_network(self):
+    def is_network(self) -> bool:
         """True if it is trained by ``qtwin.fit``."""
         return self.kind not in ("Gates", "Generator")
 
-    def network(self):
+    def network(self) -> "StateNetwork":
         """A new, untrained network."""
         from . import networks
 
         return getattr(networks, self.kind)(**self.options, step=2 * self.dt)
 
-    def count(self, n):
+    def count(self, n: int) -> int:
         """Windows of n spins in an update."""
         return max(2, self.windows >> max(0, n - 3)) if self.shrink else self.windows
 
-    def drawer(self):
+    def drawer(self) -> "Callable[[int, np.random.Generator], tuple[torch.Tensor, ...]]":
         """``draw(step, rng)`` of ``qtwin.fit``."""
         from .training import WINDOW, drawer
 
@@ -86,8 +122,25 @@ class Recipe:
         return lambda step, rng: (short if step < switch else few)(step, rng)
 
 
+class _Shared(TypedDict):
+    """What the two padded networks have in common."""
+
+    lr: float
+    windows: int
+    shrink: bool
+
+
+class _Changes(TypedDict, total=False):
+    """What a preset changes."""
+
+    options: dict[str, Any]
+    sizes: tuple[int, ...]
+    steps: int
+    lr: float
+
+
 _LINEAR = {"width": 16, "peephole": False}
-_PAD = {"lr": 1e-3, "windows": 24, "shrink": False}
+_PAD: _Shared = {"lr": 1e-3, "windows": 24, "shrink": False}
 _ALL_RECIPES = (
     Recipe("spin-sru", "SpinSRU", {"width": 24}, steps=3_600, long=0.4),
     Recipe("spin-sru-linear", "SpinSRU", _LINEAR, steps=2_400, long=0.4),
@@ -99,7 +152,7 @@ _ALL_RECIPES = (
     Recipe("generator", "Generator", sizes=(2, 3)),
 )
 RECIPES = {recipe.name: recipe for recipe in _ALL_RECIPES}
-_FAST = {
+_FAST: dict[str, _Changes] = {
     "spin-sru": {"options": {"width": 16}, "sizes": (2, 3, 4, 5), "steps": 900},
     "spin-sru-linear": {"sizes": (2, 3, 4, 5), "steps": 700},
     "encoder": {"sizes": (2, 3, 4, 5), "steps": 500, "lr": 1e-2},
@@ -112,11 +165,22 @@ _FAST = {
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Trained:
-    """A trained model, the History of its fit (None for gates and generator), what made it, if it ended early."""
+    """A trained model and how it was made.
 
-    model: object
-    history: object
-    made: dict
+    Parameters
+    ----------
+    model : SpinSRU, PadSRU, Gates or Generator
+    history : qtwin.fit.History, optional
+        Of its fit; None for gates and generator.
+    made : dict
+        What made it: 'recipe', 'preset' and 'seed'.
+    stopped : bool
+        True if it ended early.
+    """
+
+    model: "nn.Module | Generator"
+    history: "History | None"
+    made: dict[str, Any]
     stopped: bool = False
 
     def __repr__(self):
@@ -125,8 +189,15 @@ class Trained:
         return f"Trained({self.made['recipe']['name']!r}, seed={self.made['seed']}{steps}{stopped})"
 
 
-def recipe(name, preset="full"):
-    """The recipe of a name under a preset; ValueError lists the names or presets there are."""
+def recipe(name: str, preset: str = "full") -> Recipe:
+    """The recipe of a name under a preset; ValueError lists the names or presets there are.
+
+    Examples
+    --------
+    >>> from qtwin.flow import recipes
+    >>> recipes.recipe("spin-sru").steps, recipes.recipe("spin-sru", "fast").steps
+    (3600, 900)
+    """
     if not isinstance(name, str) or name not in RECIPES:
         raise ValueError(f"no model {name!r}; there are {', '.join(RECIPES)}")
     if preset not in PRESETS:
@@ -134,14 +205,49 @@ def recipe(name, preset="full"):
     return RECIPES[name] if preset == "full" else replace(RECIPES[name], **_FAST.get(name, {}))
 
 
-def train(name, seed=0, *, preset="full", folder=None, progress=True, stop=None):
-    """Follow the recipe of ``name`` → :class:`Trained`.
+def train(
+    name: str | Recipe,
+    seed: int = 0,
+    *,
+    preset: str = "full",
+    folder: str | Path | None = None,
+    progress: bool = True,
+    stop: Stop | None = None,
+) -> Trained:
+    """Follow a recipe.
 
-    name: one of ``RECIPES``, or a :class:`Recipe`.  folder: where checkpoint and result go; a run that was killed goes
-    on from there (gates take seconds and start again), one that is complete is read.  stop: as in ``qtwin.fit.fit``;
-    ``stopped`` says so, and no result is written.
+    Parameters
+    ----------
+    name : str or Recipe
+        One of ``RECIPES``, or a recipe of your own.
+    seed : int
+        At least 0.
+    preset : str
+        'full' or 'fast'.
+    folder : path, optional
+        Where checkpoint and result go; a run that was killed goes on from there (gates take seconds and start again),
+        one that is complete is read.
+    progress : bool
+    stop : callable or Event, optional
+        As in ``qtwin.fit.fit``; ``stopped`` says so, and no result is written.
 
-    Raises ValueError for a folder that holds a training by another recipe under this name.
+    Returns
+    -------
+    Trained
+
+    Raises
+    ------
+    ValueError
+        For a folder that holds a training by another recipe under this name.
+
+    Examples
+    --------
+    >>> from qtwin.flow import recipes
+    >>> recipes.train("generator", progress=False)
+    Trained('generator', seed=0)
+    >>> small = recipes.Recipe("mine", "SpinSRU", {"width": 8}, sizes=(2, 3), steps=2)
+    >>> recipes.train(small, seed=1, progress=False)
+    Trained('mine', seed=1, steps=2)
     """
     from .._support import weights
 
@@ -173,24 +279,25 @@ def _claim(target, made):
     note.write_text(json.dumps(made), encoding="utf-8")
 
 
-def model_from(chosen, tensors):
+def model_from(chosen: Recipe, tensors: "Mapping[str, torch.Tensor]") -> "nn.Module | Generator":
     """The model of a recipe with these tensors (torch, by name)."""
     if chosen.kind == "Generator":
         from .regression import Generator
 
         pairs = [tensors[key].numpy() for key in _COEFFICIENTS]
-        return Generator(*(re + 1j * im for re, im in pairs), chosen.sizes)
+        stay, flip, covariance = (re + 1j * im for re, im in pairs)
+        return Generator(stay, flip, covariance, chosen.sizes)
     if chosen.kind == "Gates":
         from .gates import Gates
 
-        model = Gates(chosen.dt)
+        model: nn.Module = Gates(chosen.dt)
     else:
         model = chosen.network()
     model.load_state_dict(tensors)
     return model.eval()
 
 
-def tensors_of(model):
+def tensors_of(model: "nn.Module | Generator") -> "dict[str, torch.Tensor]":
     """Tensors of a model by name, torch, all real."""
     import torch
 

@@ -10,6 +10,7 @@ evolve a chain of any length.  They are learned from chains of two lengths or mo
 belongs to the ends and what to the bulk, and says nothing certain about the next length.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -20,6 +21,7 @@ from scipy.sparse.linalg import expm_multiply
 
 from .._support.memory import refuse_if_too_big
 from ..ising import spins_of
+from ..typing import Array, ComplexArray, Numbers
 from ._environments import CLASSES, environments, flips
 from .physics import MAX_SPINS, spin_count, states, step_length, whole
 
@@ -27,11 +29,30 @@ DENSE = 9  # longer chains are evolved by products with the sparse generator, no
 STENCILS = {3: ((1, 0.5),), 5: ((1, 2 / 3), (2, -1 / 12))}  # difference quotients, antisymmetric: (offset, weight)
 
 
-def fit_step(psi, following):
-    """U with ψ_{t+1} = U ψ_t from pairs: two arrays (pairs, 2^n) → (2^n, 2^n).
+def fit_step(psi: Numbers, following: Numbers) -> ComplexArray:
+    """U with ψ_{t+1} = U ψ_t from pairs.
 
-    Raises ValueError where the pairs do not span the space: neighbouring states of few trajectories are nearly
-    parallel, and what they do not show is left to chance.  (Noise spans everything and hides that.)
+    Parameters
+    ----------
+    psi, following : array_like, shape (pairs, 2^n)
+
+    Returns
+    -------
+    ndarray, shape (2^n, 2^n)
+
+    Raises
+    ------
+    ValueError
+        Where the pairs do not span the space: neighbouring states of few trajectories are nearly parallel, and what
+        they do not show is left to chance.  (Noise spans everything and hides that.)
+
+    Examples
+    --------
+    >>> from qtwin.flow import physics, regression
+    >>> psi = physics.haar_states(2, 8, rng=1)
+    >>> U = regression.fit_step(psi, physics.evolve(psi, [0.1])[:, 0])
+    >>> U.shape, round(float(abs(U @ U.conj().T)[0, 0]), 6)  # unitary
+    ((4, 4), 1.0)
     """
     psi, following = np.asarray(psi), np.asarray(following)
     if psi.ndim != 2 or psi.shape != following.shape:
@@ -49,31 +70,56 @@ def fit_step(psi, following):
 
 @dataclass(frozen=True, eq=False)
 class Generator:
-    """The 36 coefficients: ``stay`` a (18,) and ``flip`` b (18,), complex, of chains of the lengths ``sizes``.
+    """The 36 coefficients that all chains share.
 
-    covariance: (36, 36) complex, of a then b: for real c, c·(a, b) has a real part of variance c·covariance·c, and an
-    imaginary part of the same.
+    Parameters
+    ----------
+    stay, flip : ndarray, shape (18,)
+        a and b, complex.
+    covariance : ndarray, shape (36, 36)
+        Complex, of a then b: for real c, c·(a, b) has a real part of variance c·covariance·c, and an imaginary part of
+        the same.
+    sizes : tuple of int
+        Lengths of the chains that they were learned from.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from qtwin.flow import physics, regression
+    >>> times = 0.002 * np.arange(101)
+    >>> data = [physics.evolve(physics.product_states(n, 10, rng=n), times) for n in (2, 3)]
+    >>> generator = regression.fit_generator(data, 0.002)
+    >>> values, errors = generator.couplings()
+    >>> values.round(3)  # J, h, g
+    array([ 1.  ,  0.5 , -1.05])
+    >>> generator.rollout(physics.product_states(6, 2, rng=0), 10, 0.1).shape  # a longer chain
+    (2, 11, 64)
     """
 
-    stay: np.ndarray
-    flip: np.ndarray
-    covariance: np.ndarray
-    sizes: tuple
+    stay: ComplexArray
+    flip: ComplexArray
+    covariance: ComplexArray
+    sizes: tuple[int, ...]
 
     @property
-    def stay_error(self):
+    def stay_error(self) -> Array:
         """Standard errors (18,) of the parts of a, given that what the data leave open is zero."""
         return np.sqrt(np.diag(self.covariance).real[:CLASSES])
 
     @property
-    def flip_error(self):
+    def flip_error(self) -> Array:
         """Standard errors (18,) of the parts of b; 0 for environments that never occurred."""
         return np.sqrt(np.diag(self.covariance).real[CLASSES:])
 
-    def sparse(self, n):
+    def sparse(self, n: int) -> scipy.sparse.csr_array:
         """The generator of a chain of n spins, dψ/dt = K ψ: sparse (2^n, 2^n), complex.
 
-        Raises ValueError where chains of ``sizes`` leave it open, MemoryError where it does not fit.
+        Raises
+        ------
+        ValueError
+            Where chains of ``sizes`` leave it open.
+        MemoryError
+            Where it does not fit.
         """
         n = whole("n", n)
         refuse_if_too_big(60 * (n + 1) << min(n, 99), f"the generator of a chain with n={n}")
@@ -86,18 +132,18 @@ class Generator:
         starts = np.arange(0, columns.size + 1, n + 1)
         return scipy.sparse.csr_array((values.ravel(), columns.ravel(), starts), shape=(1 << n, 1 << n))
 
-    def matrix(self, n):
-        """The same as a dense matrix, to n = 12."""
+    def matrix(self, n: int) -> ComplexArray:
+        """The same as a dense matrix (2^n, 2^n), to n = 12."""
         if whole("n", n) > MAX_SPINS:
             raise ValueError(f"n must be from 1 to {MAX_SPINS} for a dense generator, got {n}; take sparse(n)")
         return self.sparse(n).toarray()
 
-    def step(self, n, dt):
+    def step(self, n: int, dt: float) -> ComplexArray:
         """U = exp(K dt): (2^n, 2^n)."""
         return scipy.linalg.expm(step_length(dt) * self.matrix(n))
 
-    def rollout(self, psi0, steps, dt):
-        """(B, 2^n) → (B, steps + 1, 2^n), any n that fits in memory."""
+    def rollout(self, psi0: Numbers, steps: int, dt: float) -> ComplexArray:
+        """Steps of ``dt``: (B, 2^n) → (B, steps + 1, 2^n), any n that fits in memory."""
         psi, n = states(psi0)
         steps, dt = whole("steps", steps), step_length(dt)
         refuse_if_too_big(16 * psi.size * (steps + 1), f"{steps} steps of {len(psi)} states with n={n}")
@@ -117,7 +163,7 @@ class Generator:
         trace = K.trace()
         return lambda psi: expm_multiply(K, psi.T, traceA=trace).T
 
-    def couplings(self, n=4):
+    def couplings(self, n: int = 4) -> tuple[Array, Array]:
         """(J, h, g) and their standard errors (3,), read out of K = -iH of a chain of n ≥ 2 spins by least squares."""
         if whole("n", n) < 2:
             raise ValueError(f"couplings are read out of a chain of n ≥ 2 spins, got n={n}")
@@ -140,11 +186,17 @@ def _counts(n):
 
 
 @lru_cache(maxsize=64)
-def determined(sizes, n):
+def determined(sizes: tuple[int, ...], n: int) -> bool:
     """True if trajectories of chains of ``sizes`` fix the generator of a chain of n spins.
 
     Each flip shows its own coefficient; of the 18 others only their sums over a chain show.  From five spins on a
     longer chain brings no new sums.
+
+    Examples
+    --------
+    >>> from qtwin.flow import regression
+    >>> bool(regression.determined((3,), 6)), bool(regression.determined((2, 3), 6))
+    (False, True)
     """
     known = np.concatenate([_counts(min(size, 6)) for size in sizes])
     wanted = _counts(min(n, 6))
@@ -153,17 +205,45 @@ def determined(sizes, n):
     return np.linalg.matrix_rank(np.concatenate([known, wanted])) == np.linalg.matrix_rank(known)
 
 
-def fit_generator(trajectories, dt, *, points=5, stride=5):
-    """The shared generator from trajectories of chains of several lengths → Generator.
+def fit_generator(trajectories: Sequence[ComplexArray], dt: float, *, points: int = 5, stride: int = 5) -> Generator:
+    """The shared generator from trajectories of chains of several lengths.
 
-    trajectories: list of arrays (B, T, 2^n), neighbouring states ``dt`` apart, n may differ between them.  points:
-    3 for the central difference (its error dt²/6·H³ shows as a bias near 1e-5 in the couplings), 5 for a better one.
-    stride: every so many states are used.  Cost: one least squares with 36 unknowns.
+    Parameters
+    ----------
+    trajectories : list of ndarray, shape (B, T, 2^n)
+        Neighbouring states ``dt`` apart; n may differ between them.
+    dt : float
+        In units of 1/J.
+    points : int
+        3 for the central difference (its error dt²/6·H³ shows as a bias near 1e-5 in the couplings), 5 for a better
+        one.
+    stride : int
+        Every so many states are used.
 
-    The standard errors hold for independent noise on every state, with a stride of at least ``points``, as long as the
-    noise is small beside the states (it also blurs what the slopes are compared with).
+    Returns
+    -------
+    Generator
 
-    Raises ValueError for NaN, too few states in a row or too few trajectories, or an unknown stencil.
+    Raises
+    ------
+    ValueError
+        For NaN, too few states in a row or too few trajectories, or an unknown stencil.
+
+    Notes
+    -----
+    Cost: one least squares with 36 unknowns.  The standard errors hold for independent noise on every state, with a
+    stride of at least ``points``, as long as the noise is small beside the states (it also blurs what the slopes are
+    compared with).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from qtwin.flow import physics, regression
+    >>> times = 0.002 * np.arange(101)
+    >>> data = [physics.evolve(physics.product_states(n, 10, rng=n), times) for n in (2, 3)]
+    >>> generator = regression.fit_generator(data, 0.002)
+    >>> bool(abs(generator.matrix(5) + 1j * physics.Chain(5).hamiltonian()).max() < 1e-3)
+    True
     """
     if points not in STENCILS or isinstance(points, float):
         raise ValueError(f"points must be 3 or 5, got {points!r}")
@@ -180,8 +260,9 @@ def fit_generator(trajectories, dt, *, points=5, stride=5):
         middle = np.arange(reach, psi.shape[1] - reach, stride)
         slope = sum(w * (psi[:, middle + k] - psi[:, middle - k]) for k, w in stencil) / dt
         rows.append((_features(psi[:, middle]), slope.ravel()))
-    sizes = tuple(sorted(sizes))
-    return Generator(*_solve(rows, _unknowns(sizes)), sizes)
+    seen = tuple(sorted(sizes))
+    stay, flip, covariance = _solve(rows, _unknowns(seen))
+    return Generator(stay, flip, covariance, seen)
 
 
 def _features(psi):

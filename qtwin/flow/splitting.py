@@ -13,15 +13,23 @@ import scipy.linalg
 
 from .._support.memory import refuse_if_too_big
 from ..ising import spins_of
-from .physics import chain_of, states, step_length, whole
+from ..typing import ComplexArray, Numbers
+from .physics import Chain, chain_of, states, step_length, whole
 
 LAYERS = {2: 2, 4: 10}  # by order
 _P = 1 / (4 - 4 ** (1 / 3))
 _STAGES = {2: (1.0,), 4: (_P, _P, 1 - 4 * _P, _P, _P)}
 
 
-def layers_per_time(order, dt):
-    """Sweeps over even or odd bonds in a unit of time."""
+def layers_per_time(order: int, dt: float) -> float:
+    """Sweeps over even or odd bonds in a unit of time.
+
+    Examples
+    --------
+    >>> from qtwin.flow import splitting
+    >>> splitting.layers_per_time(2, 0.5), splitting.layers_per_time(4, 0.5)
+    (4.0, 20.0)
+    """
     return LAYERS[_checked(order)] / step_length(dt)
 
 
@@ -31,12 +39,43 @@ def _checked(order):
     return order
 
 
-def split_rollout(psi0, steps, dt, *, order=2, every=1, chain=None):
-    """(B, 2^n) → (B, steps // every + 1, 2^n) complex128: every so many steps are kept, unitary to rounding.
+def split_rollout(
+    psi0: Numbers, steps: int, dt: float, *, order: int = 2, every: int = 1, chain: Chain | None = None
+) -> ComplexArray:
+    """States after every so many splitting steps, unitary to rounding.
 
-    dt < 0 goes back in time, as methods of higher order do on their way.
+    Parameters
+    ----------
+    psi0 : array_like, shape (B, 2^n)
+        Of norm 1.
+    steps : int
+    dt : float
+        In units of 1/J; dt < 0 goes back in time, as methods of higher order do on their way.
+    order : int
+        2 (Strang) or 4 (Suzuki).
+    every : int
+        Every so many steps are kept.
+    chain : Chain, optional
+        None is the source's.
 
-    Raises ValueError for bad states, steps or chains and an order other than 2 and 4.
+    Returns
+    -------
+    ndarray, shape (B, steps // every + 1, 2^n)
+        complex128.
+
+    Raises
+    ------
+    ValueError
+        For bad states, steps or chains and an order other than 2 and 4.
+
+    Examples
+    --------
+    >>> from qtwin.flow import physics, splitting
+    >>> psi0 = physics.product_states(4, 3, rng=1)
+    >>> exact = physics.evolve(psi0, [0.0, 1.0])
+    >>> errors = [abs(splitting.split_rollout(psi0, 20, 0.05, order=k, every=20) - exact).max() for k in (2, 4)]
+    >>> bool(1e-5 < errors[0] < 1e-2), bool(errors[1] < errors[0] / 100)
+    (True, True)
     """
     psi, n = states(psi0)
     chain, dt, order = chain_of(n, chain), step_length(dt, backwards=True), _checked(order)

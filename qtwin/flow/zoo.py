@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from .._support import weights
+from ..typing import ComplexArray, Numbers
 from .physics import relative_entropy, states, whole
 from .recipes import Recipe, model_from, recipe
 
@@ -25,11 +26,32 @@ _KEY = "qtwin.flow"
 _SCORED = (2, 5, 7, 8)  # chain lengths whose error a shipped file states
 
 
-def load(name, *, folder=None):
-    """The shipped model ``name`` → :class:`FlowModel`.
+def load(name: str, *, folder: str | Path | None = None) -> "FlowModel":
+    """A shipped model.
 
-    folder: another place of weights than the package's own.  Raises ValueError for an unknown name (and lists those
-    there are) and for altered weights, FileNotFoundError for missing ones.
+    Parameters
+    ----------
+    name : str
+        One of the names above.
+    folder : path, optional
+        Another place of weights than the package's own.
+
+    Returns
+    -------
+    FlowModel
+
+    Raises
+    ------
+    ValueError
+        For an unknown name (and lists those there are) and for altered weights.
+    FileNotFoundError
+        For missing weights.
+
+    Examples
+    --------
+    >>> from qtwin import flow
+    >>> flow.load("spin-sru")
+    FlowModel('spin-sru': dt=0.002, trained on n=2…7, 3 seeds)
     """
     recipe(name)
     arrays, header = weights.read(name, FOLDER if folder is None else folder, key=_KEY, remedy=REMEDY)
@@ -39,8 +61,31 @@ def load(name, *, folder=None):
 class FlowModel:
     """A shipped model with all its seeds.
 
-    name.  dt: length of a step in 1/J.  seeds: of the trainings.  sizes: chain lengths in training.  recipe: dict, what
-    made it.  scores: {n: MRE after 100 steps of each seed} on 100 random product states.
+    Attributes
+    ----------
+    name : str
+    dt : float
+        Length of a step in units of 1/J.
+    seeds : tuple of int
+        Of the trainings.
+    sizes : tuple of int
+        Chain lengths in training.
+    recipe : dict
+        What made it.
+    scores : dict
+        {n: MRE after 100 steps of each seed} on 100 random product states.
+    models : dict
+        {seed: the model of this training}.
+
+    Examples
+    --------
+    >>> from qtwin import flow
+    >>> model = flow.load("spin-sru")
+    >>> psi0 = flow.physics.product_states(8, 4, rng=1)  # longer than any chain in training
+    >>> predicted = model.rollout(psi0, 10)
+    >>> exact = flow.physics.evolve(psi0, [10 * model.dt])[:, 0]
+    >>> predicted.shape, bool(flow.physics.infidelity(exact, predicted[:, 10]).max() < 1e-3)
+    ((4, 11, 256), True)
     """
 
     def __init__(self, arrays, header):
@@ -56,15 +101,45 @@ class FlowModel:
             self.models[seed] = model_from(chosen, {key: torch.from_numpy(a.copy()) for key, a in wide.items()})
 
     @property
-    def largest(self):
-        """Largest n that it takes (the padded network's), or None for any that fits in memory."""
+    def largest(self) -> int | None:
+        """Largest n that it takes (the padded network's), or None for any that fits in memory.
+
+        Examples
+        --------
+        >>> from qtwin import flow
+        >>> flow.load("pad-sru").largest, flow.load("spin-sru").largest
+        (8, None)
+        """
         return getattr(self.models[self.seeds[0]], "largest", None)
 
-    def rollout(self, psi0, steps, *, seed=None):
-        """Predict ``steps`` steps of ``dt`` from the initial states alone: (B, 2^n) → (B, steps + 1, 2^n) complex128.
+    def rollout(self, psi0: Numbers, steps: int, *, seed: int | None = None) -> ComplexArray:
+        """Predict steps of ``dt`` from the initial states alone.
 
-        seed: which training, by default the first of ``seeds``.  Raises ValueError for states not normalised, of a
-        wrong length or not finite, for n that the model does not take and seeds there are not.
+        Parameters
+        ----------
+        psi0 : array_like, shape (B, 2^n)
+            Of norm 1.
+        steps : int
+        seed : int, optional
+            Which training, by default the first of ``seeds``.
+
+        Returns
+        -------
+        ndarray, shape (B, steps + 1, 2^n)
+            complex128.
+
+        Raises
+        ------
+        ValueError
+            For states not normalised, of a wrong length or not finite, for n that the model does not take and seeds
+            there are not.
+
+        Examples
+        --------
+        >>> from qtwin import flow
+        >>> model = flow.load("gates-0.1")
+        >>> model.rollout([[1, 0, 0, 0]], 5, seed=1).shape
+        (1, 6, 4)
         """
         psi0, n = states(psi0)
         if n < 2 or (self.largest and n > self.largest):
@@ -89,10 +164,23 @@ def _roll(model, psi0, steps, dt):
     return model.rollout(psi0, steps, dt) if hasattr(model, "stay") else model.rollout(psi0, steps)
 
 
-def pack(name, folder, *, out=None, count=100):
+def pack(name: str, folder: str | Path, *, out: str | Path | None = None, count: int = 100) -> Path:
     """Stack the finished seeds of a model in ``folder`` into one shipped file, with their scores → its path.
 
-    count: random states of the scores.  Raises ValueError where nothing is finished or seeds follow different recipes.
+    Parameters
+    ----------
+    name : str
+    folder : path
+        Where ``train`` wrote.
+    out : path, optional
+        By default the package's own weights.
+    count : int
+        Random states of the scores.
+
+    Raises
+    ------
+    ValueError
+        Where nothing is finished or seeds follow different recipes.
     """
     recipe(name)
     paths = sorted(Path(folder).glob(f"{name}-seed*.safetensors"), key=lambda path: int(path.stem.split("seed")[-1]))
@@ -112,8 +200,16 @@ def pack(name, folder, *, out=None, count=100):
     return weights.write(name, arrays, header, FOLDER if out is None else out, key=_KEY)
 
 
-def scores(model, *, steps=100, count=100):
-    """MRE after ``steps`` steps for each n and seed: {n: [of each seed]}."""
+def scores(model: FlowModel, *, steps: int = 100, count: int = 100) -> dict[int, list[float]]:
+    """MRE after ``steps`` steps for each n and seed: {n: [of each seed]}.
+
+    Examples
+    --------
+    >>> from qtwin import flow
+    >>> found = flow.zoo.scores(flow.load("gates-0.1"), steps=2, count=2)
+    >>> {n: len(values) for n, values in found.items()}
+    {2: 3, 5: 3, 7: 3, 8: 3}
+    """
     from .training import evaluate
 
     found = {}

@@ -90,6 +90,8 @@ class Twin:
     ((3, 2), (3, 4, 2), 0)
     >>> found.energies[:, 0].round(3)
     array([-2.   , -1.902, -1.807])
+    >>> print(found.explain(0.05).splitlines()[0])
+    s = 0.05, recipe 'accurate': 131 parameters a network, Ritz dimension 3; 2^2 = 4 amplitudes
     """
 
     recipe: str
@@ -167,15 +169,7 @@ class Twin:
         return Spectrum(self.s, self.energies, self.states, coupled, self.unit)
 
     def explain(self, s: float) -> str:
-        """What the twin holds of the levels at the grid point next to s, in words.
-
-        Examples
-        --------
-        >>> from qtwin import AnnealingFunctions, instances, twin
-        >>> found = twin(instances.chain(2, rng=1), AnnealingFunctions.linear(), [0, 0.05, 0.1], progress=False)
-        >>> print(found.explain(0.05).splitlines()[0])
-        s = 0.05, recipe 'accurate': 131 parameters a network, Ritz dimension 3; 2^2 = 4 amplitudes
-        """
+        """What the twin holds of the levels at the grid point next to s, in words."""
         i = int(np.abs(self.s - s).argmin())
         lines = [f"s = {self.s[i]:g}, recipe {self.recipe!r}: {self._size()}"]
         for k in range(self.levels):
