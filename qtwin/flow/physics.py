@@ -240,7 +240,7 @@ def evolve(psi0: Numbers, times: Numbers, chain: Chain | None = None) -> Complex
     ------
     ValueError
         For bad states or times.
-    MemoryError
+    TooLarge
         Where the result does not fit.
 
     Examples

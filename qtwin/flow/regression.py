@@ -118,7 +118,7 @@ class Generator:
         ------
         ValueError
             Where chains of ``sizes`` leave it open.
-        MemoryError
+        TooLarge
             Where it does not fit.
         """
         n = whole("n", n)

@@ -209,7 +209,7 @@ class ExactSum:
 
     Raises
     ------
-    MemoryError
+    TooLarge
         If the configurations do not fit.
 
     Examples
