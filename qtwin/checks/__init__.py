@@ -6,9 +6,13 @@ likely mistake: first those that the lesson expects (``mistakes``, explanation �
 then sign, a factor 2, 2π (GHz against rad/ns) or 1000 (ns against µs).
 """
 
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Real
+from typing import Any
 
 import numpy as np
+
+from ..typing import Numbers
 
 ROUNDING = 1e-12  # numbers this close are the same, however small they are
 _TWO_PI = 2 * np.pi
@@ -30,10 +34,44 @@ class NotYet(AssertionError):
         return [f"✗ {self}"]
 
 
-def number(answer, expected, *, tolerance=1e-2, mistakes=None, name="answer", unit=""):
-    """Check one real number, within ``tolerance``·|expected| (``tolerance`` itself where expected is 0).
+def number(
+    answer: Any,
+    expected: float,
+    *,
+    tolerance: float = 1e-2,
+    mistakes: Mapping[str, Any] | None = None,
+    name: str = "answer",
+    unit: str = "",
+) -> None:
+    """Check one real number.
 
-    mistakes: {explanation: the value that this mistake gives}.  Returns None; raises NotYet.
+    Parameters
+    ----------
+    answer : Any
+        The learner's; right is one finite real number.
+    expected : float
+        The right value.
+    tolerance : float
+        Allowed distance as a share of |expected|; the distance itself where ``expected`` is 0.
+    mistakes : {str: float}, optional
+        Explanation → the value that this mistake gives.
+    name, unit : str
+        What the answer is called, and its unit, in the line that is printed.
+
+    Raises
+    ------
+    NotYet
+        Missing, no real number, or wrong; the line names the likely mistake.
+
+    Examples
+    --------
+    >>> from qtwin import checks
+    >>> checks.number(0.499, 0.5, name="gap", unit="GHz")
+    ✓ Right: gap = 0.499 GHz.
+    >>> checks.number(1.0, 0.5, name="gap")
+    Traceback (most recent call last):
+    ...
+    qtwin.checks.NotYet: gap = 1: it is twice the answer: look for a factor ½, like the one in A(s)/2
     """
     value = _real(answer, name)
     explanation = _explain(value, float(expected), tolerance, mistakes)
@@ -42,8 +80,41 @@ def number(answer, expected, *, tolerance=1e-2, mistakes=None, name="answer", un
     _right(f"{name} = {_text(value, unit)}")
 
 
-def array(answer, expected, *, tolerance=1e-2, mistakes=None, name="answer", unit=""):
-    """Check an array of numbers, within ``tolerance``·max|expected| everywhere; see :func:`number`."""
+def array(
+    answer: Any,
+    expected: Numbers,
+    *,
+    tolerance: float = 1e-2,
+    mistakes: Mapping[str, Any] | None = None,
+    name: str = "answer",
+    unit: str = "",
+) -> None:
+    """Check an array of numbers; see :func:`number`.
+
+    Parameters
+    ----------
+    answer : Any
+        The learner's; right is an array of finite real numbers of the shape of ``expected``.
+    expected : array_like
+        The right values.
+    tolerance : float
+        Allowed distance everywhere, as a share of max|expected|.
+    mistakes : {str: array_like}, optional
+        Explanation → the array that this mistake gives.
+    name, unit : str
+        What the answer is called, and its unit, in the line that is printed.
+
+    Raises
+    ------
+    NotYet
+        Missing, of another shape, or wrong; the line names the likely mistake.
+
+    Examples
+    --------
+    >>> from qtwin import checks
+    >>> checks.array([1, 2], [1, 2], name="levels")
+    ✓ Right: levels, 2 numbers.
+    """
     expected = np.asarray(expected, dtype=float)
     value = _array(answer, name)
     if value.shape != expected.shape:
@@ -54,10 +125,36 @@ def array(answer, expected, *, tolerance=1e-2, mistakes=None, name="answer", uni
     _right(f"{name}, {value.size} numbers{f' in {unit}' if unit else ''}")
 
 
-def index(answer, expected, n, *, mistakes=None, name="answer"):
+def index(
+    answer: Any, expected: int, n: int, *, mistakes: Mapping[str, int] | None = None, name: str = "answer"
+) -> None:
     """Check the basis index of one classical state of n spins (bit i set ⇔ spin i is -1).
 
-    Knows a reversed bit order and all spins flipped.  mistakes: {explanation: the index it gives}.
+    Knows a reversed bit order and all spins flipped.
+
+    Parameters
+    ----------
+    answer : Any
+        The learner's; right is a whole number in 0 … 2^n - 1.
+    expected : int
+        The right index.
+    n : int
+        Number of spins.
+    mistakes : {str: int}, optional
+        Explanation → the index that this mistake gives.
+    name : str
+        What the answer is called in the line that is printed.
+
+    Raises
+    ------
+    NotYet
+        Missing, out of range, or wrong; the line names the likely mistake.
+
+    Examples
+    --------
+    >>> from qtwin import checks
+    >>> checks.index(6, 6, 4, name="state")
+    ✓ Right: state = 6, bits 0110.
     """
     value = _real(answer, name)
     if value != int(value) or not 0 <= value < 2**n:
@@ -75,8 +172,31 @@ def index(answer, expected, n, *, mistakes=None, name="answer"):
     _right(f"{name} = {value:g}, bits {int(value):0{n}b}")
 
 
-def choice(answer, expected, wrong, *, name="answer"):
-    """Check one of several words.  wrong: {other choice: why it is not right}; case and spaces do not matter."""
+def choice(answer: Any, expected: str, wrong: Mapping[str, str], *, name: str = "answer") -> None:
+    """Check one of several words; case and spaces do not matter.
+
+    Parameters
+    ----------
+    answer : Any
+        The learner's; right is the word ``expected``.
+    expected : str
+        The right word.
+    wrong : {str: str}
+        Every other choice → why it is not right.
+    name : str
+        What the answer is called in the line that is printed.
+
+    Raises
+    ------
+    NotYet
+        Missing, none of the words, or wrong; the line says why.
+
+    Examples
+    --------
+    >>> from qtwin import checks
+    >>> checks.choice("Pause", "pause", {"quench": "that hurries where the gap is small"})
+    ✓ Right: answer = 'Pause'.
+    """
     _present(answer, name)
     options = [expected, *wrong]
     if not isinstance(answer, str) or answer.strip().lower() not in [option.lower() for option in options]:
@@ -87,10 +207,39 @@ def choice(answer, expected, wrong, *, name="answer"):
     _right(f"{name} = {answer!r}")
 
 
-def function(answer, cases, *, tolerance=1e-2, mistakes=None, name="your function"):
-    """Check a function on ``cases``: [(arguments as a tuple, expected number or array), …].
+def function(
+    answer: Any,
+    cases: Sequence[tuple[tuple[Any, ...], Numbers]],
+    *,
+    tolerance: float = 1e-2,
+    mistakes: Mapping[str, Callable[..., Any]] | None = None,
+    name: str = "your function",
+) -> None:
+    """Check a function on some cases.
 
-    mistakes: {explanation: a function that makes this mistake}.  It is reported where it fits every case.
+    Parameters
+    ----------
+    answer : Any
+        The learner's; right is a function that takes each case's arguments.
+    cases : sequence of (arguments, expected)
+        The arguments as a tuple, and the number or array that they must give.
+    tolerance : float
+        Allowed distance, as a share of the largest expected number of all cases.
+    mistakes : {str: function}, optional
+        Explanation → a function that makes this mistake; reported where it fits every case.
+    name : str
+        What the function is called in the line that is printed.
+
+    Raises
+    ------
+    NotYet
+        No function, one that stops with an error, or wrong; the line names the likely mistake.
+
+    Examples
+    --------
+    >>> from qtwin import checks
+    >>> checks.function(abs, [((-2.0,), 2.0), ((3.0,), 3.0)], name="size")
+    ✓ Right: size, tried on 2 cases.
     """
     if not callable(answer):
         raise NotYet(f"{name} must be a function, got {_short(answer)}")
@@ -103,7 +252,7 @@ def function(answer, cases, *, tolerance=1e-2, mistakes=None, name="your functio
     _right(f"{name}, tried on {len(cases)} cases")
 
 
-def require(condition, problem):
+def require(condition: Any, problem: str) -> None:
     """Raise NotYet with ``problem`` unless the condition holds; for what an answer must be before its value counts."""
     if not condition:
         raise NotYet(problem)

@@ -4,29 +4,52 @@ The right answers come from ``qtwin.flow`` on the exercises' own chains; the wro
 usual slip put in.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
 from ..flow.physics import DT, Chain, evolve, infidelity, product_states
 from ..flow.splitting import split_rollout
+from ..typing import Array, ComplexArray
 from . import NotYet, _array, _call, _present, _real, _right, function, number, require
 
 SPINS = 6  # of exercises 1 and 5
 WEAKEST = 1e-5  # smallest singular value over the largest, exercise 1
-LONE = Chain(1, g=-0.7, h=0.4)  # the unknown spin of exercise 4
+LONE_G, LONE_H = -0.7, 0.4  # fields of the unknown spin of exercise 4
+LONE = Chain(1, g=LONE_G, h=LONE_H)
 TIME, MOST_LAYERS, ALLOWED = 2.0, 100, 1e-8  # of exercise 5
 
 
-def weakest_direction(count):
+def weakest_direction(count: int) -> float:
     """Smallest singular value over the largest of the states of ``count`` trajectories of 100 steps, n = 6."""
     psi = evolve(product_states(SPINS, count, rng=SPINS), DT * np.arange(100)).reshape(-1, 1 << SPINS)
     values = np.linalg.svd(psi, compute_uv=False)
     return values[-1] / values[0] if len(values) == 1 << SPINS else 0.0
 
 
-def trajectories(count):
-    """Exercise 1: the smallest number of trajectories whose weakest direction is 1e-5 of the strongest."""
+def trajectories(count: Any) -> None:
+    """Exercise 1: the smallest number of trajectories whose weakest direction is 1e-5 of the strongest.
+
+    Parameters
+    ----------
+    count : Any
+        A whole number in 1 … 200.
+
+    Raises
+    ------
+    NotYet
+        Missing, too few or too many; the line says which way to go.
+
+    Examples
+    --------
+    >>> from qtwin.checks import evolution as check
+    >>> check.trajectories(1000)
+    Traceback (most recent call last):
+    ...
+    qtwin.checks.NotYet: count = 1000 is far more than needed; below 30 is enough
+    """
     value = _real(count, "count")
     require(value == int(value) and value >= 1, f"count = {value:g}: a number of trajectories is a whole number")
     require(value <= 200, f"count = {value:g} is far more than needed; below 30 is enough")
@@ -40,35 +63,75 @@ def trajectories(count):
     _right(f"count = {value:g}, the weakest direction has {found:.1e} of the strongest")
 
 
-def entropy(answer):
-    """Exercise 2: a function (psi, phi) → the source's relative entropy of one state and its prediction."""
+def entropy(answer: Any) -> None:
+    """Exercise 2: the source's relative entropy of one state and its prediction.
+
+    Parameters
+    ----------
+    answer : Any
+        A function (psi (2^n,), phi (2^n,)) → one number, in nats.
+
+    Raises
+    ------
+    NotYet
+        Missing or wrong; the line names the likely mistake.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from qtwin.checks import evolution as check
+    >>> check.entropy(lambda psi, phi: (abs(psi) * np.log(abs(psi / phi))).sum())
+    Traceback (most recent call last):
+    ...
+    qtwin.checks.NotYet: entropy: divide |ψ| by its sum first: P and Q must add up to 1
+    """
     rng = np.random.default_rng(8)
     pairs = [(np.array([0.96, 0.28j]), np.array([0.6, 0.8]))]
     pairs += [(product_states(n, 1, rng=rng)[0], product_states(n, 1, rng=rng)[0]) for n in (2, 3)]
 
-    def made(power=1, log=np.log, swap=False, divide=True):
-        def value(psi, phi):
+    def _made(power=1, log=np.log, swap=False, divide=True):
+        def _value(psi, phi):
             P, Q = (np.abs(one) ** power for one in ((phi, psi) if swap else (psi, phi)))
             P, Q = (P / P.sum(), Q / Q.sum()) if divide else (P, Q)
             return (P * log(P / Q)).sum()
 
-        return value
+        return _value
 
     function(
         answer,
-        [(pair, made()(*pair)) for pair in pairs],
+        [(pair, _made()(*pair)) for pair in pairs],
         name="entropy",
         mistakes={
-            "source C takes |ψ|, not |ψ|² as a probability would be": made(power=2),
-            "P is the exact state and stands first; yours has the two states swapped": made(swap=True),
-            "divide |ψ| by its sum first: P and Q must add up to 1": made(divide=False),
-            "the logarithm is the natural one": made(log=np.log2),
+            "source C takes |ψ|, not |ψ|² as a probability would be": _made(power=2),
+            "P is the exact state and stands first; yours has the two states swapped": _made(swap=True),
+            "divide |ψ| by its sum first: P and Q must add up to 1": _made(divide=False),
+            "the logarithm is the natural one": _made(log=np.log2),
         },
     )
 
 
-def environment(answer):
-    """Exercise 3: a function (x, i, n) → (left neighbour, spin, right neighbour), ±1 or 0 where there is none."""
+def environment(answer: Any) -> None:
+    """Exercise 3: a spin with its neighbours on an open chain.
+
+    Parameters
+    ----------
+    answer : Any
+        A function (x, i, n) → (left neighbour, spin i, right neighbour) of basis state x, ±1 or 0 where there is
+        none.
+
+    Raises
+    ------
+    NotYet
+        Missing or wrong; the line names the likely mistake, or the first case that is wrong.
+
+    Examples
+    --------
+    >>> from qtwin.checks import evolution as check
+    >>> check.environment(lambda x, i, n: [1 - 2 * (x >> k % n & 1) for k in (i - 1, i, i + 1)])
+    Traceback (most recent call last):
+    ...
+    qtwin.checks.NotYet: environment: the chain is open: beyond its ends there is no spin, 0
+    """
     require(callable(answer), f"environment must be a function, got {answer!r:.40}")
     cases = [(x, i, n) for n in (2, 3, 4) for x in range(1 << n) for i in range(n)]
     values = [_array(_call(answer, case, np.zeros(3), "environment"), "environment") for case in cases]
@@ -92,30 +155,84 @@ def environment(answer):
     raise NotYet(f"environment({x}, {i}, {n}) gives {values[k].tolist()} where {right} is right")
 
 
-def lone_spin(count=40):
-    """The data of exercise 4: trajectories (count, 101, 2) of one spin in fields that are not told."""
+def lone_spin(count: int = 40) -> ComplexArray:
+    """The data of exercise 4: one spin in fields that are not told.
+
+    Parameters
+    ----------
+    count : int
+        Number of trajectories.
+
+    Returns
+    -------
+    ndarray of complex, shape (count, 101, 2)
+        States at 101 times, Δt = 0.002 apart.
+
+    Examples
+    --------
+    >>> from qtwin.checks import evolution
+    >>> evolution.lone_spin(3).shape
+    (3, 101, 2)
+    """
     return evolve(product_states(1, count, rng=4), DT * np.arange(101), LONE)
 
 
-def field(g):
-    """Exercise 4: the transverse field of the lone spin, from its trajectories."""
+def field(g: Any) -> None:
+    """Exercise 4: the transverse field of the lone spin, from its trajectories.
+
+    Parameters
+    ----------
+    g : Any
+        One number, dimensionless; within 0.2 %.
+
+    Raises
+    ------
+    NotYet
+        Missing or wrong; the line names the likely mistake.
+
+    Examples
+    --------
+    >>> from qtwin.checks import evolution as check
+    >>> check.field(0.4)
+    Traceback (most recent call last):
+    ...
+    qtwin.checks.NotYet: g = 0.4: this is h: g stands beside the diagonal of H
+    """
     number(
         g,
-        LONE.g,
+        LONE_G,
         tolerance=2e-3,
         name="g",
         mistakes={
-            "this is h: g stands beside the diagonal of H": LONE.h,
-            "two states that are two steps apart differ by 2Δt, not Δt": 2 * LONE.g,
-            "H = -g σx: the element beside the diagonal is -g": -LONE.g,
-            "this is K·Δt: divide by the time": LONE.g * DT,
-            "this is K·2Δt: divide by the time": 2 * LONE.g * DT,
+            "this is h: g stands beside the diagonal of H": LONE_H,
+            "two states that are two steps apart differ by 2Δt, not Δt": 2 * LONE_G,
+            "H = -g σx: the element beside the diagonal is -g": -LONE_G,
+            "this is K·Δt: divide by the time": LONE_G * DT,
+            "this is K·2Δt: divide by the time": 2 * LONE_G * DT,
         },
     )
 
 
-def lost(fractions, dt):
-    """Infidelity at t = 2 of a step made of Strang steps of fractions[k]·dt, six spins, 20 states."""
+def lost(fractions: Sequence[float] | Array, dt: float) -> float:
+    """Infidelity at t = 2 of a step made of several Strang steps, six spins, mean of 20 states.
+
+    Parameters
+    ----------
+    fractions : sequence of float
+        The k-th Strang step takes fractions[k]·dt.
+    dt : float
+        Time of the whole step, 1/J.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> from qtwin.checks import evolution
+    >>> evolution.lost([0.5, 0.5], 0.1) < evolution.lost([1.0], 0.1)
+    True
+    """
     psi = product_states(SPINS, 20, rng=1)
     for _ in range(round(TIME / dt)):
         for part in fractions:
@@ -123,8 +240,29 @@ def lost(fractions, dt):
     return float(infidelity(_exact(), psi).mean())
 
 
-def integrator(fractions, dt):
-    """Exercise 5: fractions and dt of a composed step: at most 100 layers per time, infidelity below 1e-8 at t = 2."""
+def integrator(fractions: Any, dt: Any) -> None:
+    """Exercise 5: a composed step of at most 100 layers per time, infidelity below 1e-8 at t = 2.
+
+    Parameters
+    ----------
+    fractions : Any
+        Shares of ``dt`` that the Strang steps take, a list of numbers that add up to 1.
+    dt : Any
+        Time of the whole step, a whole part of t = 2.
+
+    Raises
+    ------
+    NotYet
+        Missing, too many layers, or not good enough; the line says what to change.
+
+    Examples
+    --------
+    >>> from qtwin.checks import evolution as check
+    >>> check.integrator([0.5, 0.5], 0.01)
+    Traceback (most recent call last):
+    ...
+    qtwin.checks.NotYet: 2·2/0.01 = 400 layers per unit of time; at most 100 are allowed
+    """
     _present(fractions, "fractions")
     parts, step = _array(fractions, "fractions"), _real(dt, "dt")
     require(parts.ndim == 1 and parts.size >= 1, "fractions must be a list of numbers")

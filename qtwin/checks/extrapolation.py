@@ -5,12 +5,14 @@ answers with one usual slip put in.  ``fooled`` asks the shipped network and the
 """
 
 import warnings
+from typing import Any
 
 import numpy as np
 
 from ..exact import spectrum
 from ..ising import IsingModel
 from ..schedule import AnnealingFunctions
+from ..typing import Numbers
 from . import function, number, require
 
 REACH = 21  # exercise 1: neighbours on either side that a site is to see
@@ -18,8 +20,27 @@ FOOLED_SIZE, FOOLED, LEAST_GAP = 10, 0.5, 0.02  # exercise 5: spins, relative er
 GRID = np.linspace(0, 1, 31)
 
 
-def blocks(count):
-    """Exercise 1: residual blocks (two convolutions of kernel 3 each) after which a site sees 21 neighbours a side."""
+def blocks(count: Any) -> None:
+    """Exercise 1: residual blocks (two convolutions of kernel 3 each) after which a site sees 21 neighbours a side.
+
+    Parameters
+    ----------
+    count : Any
+        A whole number.
+
+    Raises
+    ------
+    NotYet
+        Missing or wrong; the line names the likely mistake.
+
+    Examples
+    --------
+    >>> from qtwin.checks import extrapolation as check
+    >>> check.blocks(20)
+    Traceback (most recent call last):
+    ...
+    qtwin.checks.NotYet: blocks = 20: that counts one convolution a block; each has two
+    """
     number(
         count,
         (REACH - 1) // 2,
@@ -35,8 +56,27 @@ def blocks(count):
     )
 
 
-def pool(answer):
-    """Exercise 2: a function (x (M,), beta) → log Σ exp(βx) / β."""
+def pool(answer: Any) -> None:
+    """Exercise 2: the smooth maximum log Σ exp(βx) / β.
+
+    Parameters
+    ----------
+    answer : Any
+        A function (x (M,), beta) → one number.
+
+    Raises
+    ------
+    NotYet
+        Missing or wrong; the line names the likely mistake.
+
+    Examples
+    --------
+    >>> from qtwin.checks import extrapolation as check
+    >>> check.pool(lambda x, beta: x.mean())
+    Traceback (most recent call last):
+    ...
+    qtwin.checks.NotYet: your pool: that is the mean of x
+    """
     x = np.array([0.3, -1.0, 0.8, 0.8, -0.2])
     cases = [(x, 0.5), (x, 4.0), (-x[:3], 1.5)]
     function(
@@ -59,8 +99,31 @@ def pool(answer):
     )
 
 
-def two_laws(power, rate, sizes, errors):
-    """Exercise 3: p of MSE ∝ M^p and b of MSE ∝ e^(bM), straight lines through log(MSE) by least squares."""
+def two_laws(power: Any, rate: Any, sizes: Numbers, errors: Numbers) -> None:
+    """Exercise 3: p of MSE ∝ M^p and b of MSE ∝ e^(bM), straight lines through log(MSE) by least squares.
+
+    Parameters
+    ----------
+    power, rate : Any
+        p and b, one number each; within 1 %.
+    sizes : array_like, shape (K,)
+        Numbers of spins M.
+    errors : array_like, shape (K,)
+        The MSE at each.
+
+    Raises
+    ------
+    NotYet
+        Missing or wrong; the line names the likely mistake.
+
+    Examples
+    --------
+    >>> from qtwin.checks import extrapolation as check
+    >>> check.two_laws(0.693, 0.693, sizes=[1, 2, 4], errors=[2.0, 4.0, 16.0])
+    Traceback (most recent call last):
+    ...
+    qtwin.checks.NotYet: p = 0.693: that is the slope against M; a power law is straight against log M
+    """
     sizes, log_errors = np.asarray(sizes, float), np.log(errors)
     p, b = np.polyfit(np.log(sizes), log_errors, 1)[0], np.polyfit(sizes, log_errors, 1)[0]
     number(
@@ -89,8 +152,28 @@ def two_laws(power, rate, sizes, errors):
     )
 
 
-def break_even(answer):
-    """Exercise 4: a function (labels, label_s, train_s, network_s, large_s) → N_use of source A's formula."""
+def break_even(answer: Any) -> None:
+    """Exercise 4: the number of uses N_use from which a network pays, by source A's formula.
+
+    Parameters
+    ----------
+    answer : Any
+        A function (labels, label_s, train_s, network_s, large_s) → N_use; ``labels`` is a count, the others are
+        seconds.
+
+    Raises
+    ------
+    NotYet
+        Missing or wrong; the line names the likely mistake.
+
+    Examples
+    --------
+    >>> from qtwin.checks import extrapolation as check
+    >>> check.break_even(lambda labels, label, train, network, large: labels * (label + train) / large)
+    Traceback (most recent call last):
+    ...
+    qtwin.checks.NotYet: your break-even: the network's own time is missing: each use saves large_s - network_s
+    """
     cases = [(90_000, 0.12, 0.96, 5e-3, 5400.0), (90_000, 6e-4, 5e-3, 1e-3, 20.0), (1000, 0.01, 0.02, 0.1, 1.1)]
     function(
         answer,
@@ -113,8 +196,28 @@ def break_even(answer):
     )
 
 
-def fooled(problem):
-    """Exercise 5: a chain of 10 spins on which curve-chain's smallest gap is wrong by more than half of it."""
+def fooled(problem: Any) -> None:
+    """Exercise 5: a chain of 10 spins on which curve-chain's smallest gap is wrong by more than half of it.
+
+    Parameters
+    ----------
+    problem : Any
+        An IsingModel: an open chain, |h|, |J| ≤ 1, smallest gap above 0.02 on the linear path.
+
+    Raises
+    ------
+    NotYet
+        Missing, not such a chain, or predicted too well; the line says by how much it is off.
+
+    Examples
+    --------
+    >>> from qtwin import instances
+    >>> from qtwin.checks import extrapolation as check
+    >>> check.fooled(instances.chain(8, rng=1))
+    Traceback (most recent call last):
+    ...
+    qtwin.checks.NotYet: the chain must have 10 spins, got 8
+    """
     from .. import gaps
 
     require(problem is not None and problem is not Ellipsis, "problem is still empty: put your answer in its place")

@@ -7,6 +7,7 @@ Everything is on the linear path A = 2(1 - s), B = 2s.
 
 from functools import lru_cache
 from numbers import Real
+from typing import Any
 
 import numpy as np
 
@@ -17,12 +18,33 @@ from ..schedule import AnnealingFunctions
 from . import array, number, require
 
 GRID = np.linspace(0, 1, 31)
-TWO_SPINS = {"h": (0.3, -0.7), "J": 0.5, "A": 1.2, "B": 0.8}  # s = 0.4 on the linear path
+TWO_SPINS: dict[str, Any] = {"h": (0.3, -0.7), "J": 0.5, "A": 1.2, "B": 0.8}  # s = 0.4 on the linear path
 NARROW = 0.05  # what the open exercise asks for
 
 
-def one_spin_field(field):
-    """Exercise 1: the field h > 0 of one spin whose smallest gap 2h/√(1+h²) is 1."""
+def one_spin_field(field: Any) -> None:
+    """Exercise 1: the field h > 0 of one spin whose smallest gap 2h/√(1+h²) is 1.
+
+    Parameters
+    ----------
+    field : Any
+        One number, dimensionless; within 0.2 %.
+
+    Raises
+    ------
+    NotYet
+        Missing or wrong; the line names the likely mistake.
+
+    Examples
+    --------
+    >>> from qtwin.checks import gap as check
+    >>> check.one_spin_field(3**-0.5)
+    ✓ Right: field = 0.5774.
+    >>> check.one_spin_field(0.5)
+    Traceback (most recent call last):
+    ...
+    qtwin.checks.NotYet: field = 0.5: this sets the gap at s = 1, which is 2h, to 1; the smallest gap lies before
+    """
     number(
         field,
         1 / np.sqrt(3),
@@ -39,8 +61,29 @@ def one_spin_field(field):
     )
 
 
-def two_spins(matrix):
-    """Exercise 2: the (4, 4) matrix H at s = 0.4 for h = (0.3, -0.7), J = 0.5."""
+def two_spins(matrix: Any) -> None:
+    """Exercise 2: the matrix H at s = 0.4 for h = (0.3, -0.7), J = 0.5.
+
+    Parameters
+    ----------
+    matrix : Any
+        (4, 4) numbers in basis order, dimensionless; within 0.1 % of the largest.
+
+    Raises
+    ------
+    NotYet
+        Missing or wrong; the line names the likely mistake.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from qtwin import IsingModel
+    >>> from qtwin.checks import gap as check
+    >>> energies = IsingModel.from_dict([0.3, -0.7], {(0, 1): 0.5}).energies()
+    >>> flips = [[0, 1, 1, 0], [1, 0, 0, 1], [1, 0, 0, 1], [0, 1, 1, 0]]
+    >>> check.two_spins(0.4 * np.diag(energies) - 0.6 * np.array(flips))
+    ✓ Right: H, 16 numbers.
+    """
     h, J, A, B = TWO_SPINS["h"], TWO_SPINS["J"], TWO_SPINS["A"], TWO_SPINS["B"]
     array(
         matrix,
@@ -70,8 +113,28 @@ def two_spins(matrix):
     )
 
 
-def smallest_gap(gap):
-    """Exercise 3: the smallest gap of ``instances.chain(6, rng=179)``, refined in s."""
+def smallest_gap(gap: Any) -> None:
+    """Exercise 3: the smallest gap of ``instances.chain(6, rng=179)``, refined in s.
+
+    Parameters
+    ----------
+    gap : Any
+        One number, dimensionless; within 1 %.
+
+    Raises
+    ------
+    NotYet
+        Missing or wrong; the line names the likely mistake.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from qtwin import AnnealingFunctions, instances, spectrum
+    >>> from qtwin.checks import gap as check
+    >>> chain = instances.chain(6, rng=179)
+    >>> check.smallest_gap(spectrum(chain, AnnealingFunctions.linear(), np.linspace(0, 1, 31), refine=True).min_gap)
+    ✓ Right: smallest gap = 0.03544.
+    """
     right, rough, levels = _narrow_chain()
     number(
         gap,
@@ -91,9 +154,29 @@ def smallest_gap(gap):
     )
 
 
-def even_gap(gap):
-    """Exercise 4: the smallest gap within the even sector of the uniform chain of 8 spins."""
-    require(not (isinstance(gap, Real) and np.isnan(gap)), "even gap is NaN: too few levels at some s; ask for more")
+def even_gap(gap: Any) -> None:
+    """Exercise 4: the smallest gap within the even sector of the uniform chain of 8 spins.
+
+    Parameters
+    ----------
+    gap : Any
+        One number, dimensionless; within 0.5 %.
+
+    Raises
+    ------
+    NotYet
+        Missing or wrong; the line names the likely mistake.
+
+    Examples
+    --------
+    >>> from qtwin.checks import gap as check
+    >>> check.even_gap(0.0)
+    Traceback (most recent call last):
+    ...
+    qtwin.checks.NotYet: even gap = 0: that is E1 - E0: its minimum 0 is at s = 1, and the level is odd (one fermion), \
+out of reach
+    """
+    require(not (isinstance(gap, Real) and np.isnan(float(gap))), "even gap is NaN: too few levels at some s; ask for more")
     modes = _modes(8)  # (places, 8), rising
     middle = modes[len(modes) // 2]
     number(
@@ -115,8 +198,19 @@ def even_gap(gap):
     )
 
 
-def narrow_problem(model):
-    """Exercise 5a: five spins, |h|, |J| ≤ 1, with a crossing narrower than 0.05 before the end."""
+def narrow_problem(model: Any) -> None:
+    """Exercise 5a: five spins with a crossing narrower than 0.05 before the end.
+
+    Parameters
+    ----------
+    model : Any
+        An IsingModel of five spins, |h|, |J| ≤ 1, whose smallest gap lies before s = 0.95.
+
+    Raises
+    ------
+    NotYet
+        Missing, not such a problem, or too wide a gap; the line says where its smallest gap lies.
+    """
     _valid(model)
     gap, place = _minimum(model)
     levels = np.sort(model.energies())[:2]
@@ -134,8 +228,33 @@ def narrow_problem(model):
     print(f"✓ Right: a crossing with the gap {gap:.3f} at s = {place:.2f}.")
 
 
-def landau_zener_time(time, model, miss=0.01):
-    """Exercise 5b: the anneal time T for which Landau-Zener misses with probability ``miss`` on ``model``."""
+def landau_zener_time(time: Any, model: Any, miss: float = 0.01) -> None:
+    """Exercise 5b: the anneal time T for which Landau-Zener misses with probability ``miss``.
+
+    Parameters
+    ----------
+    time : Any
+        One number, in units of 1/energy (ħ = 1); within 5 %.
+    model : Any
+        The IsingModel of five spins of exercise 5a.
+    miss : float
+        Probability to leave the ground state, in (0, 1).
+
+    Raises
+    ------
+    NotYet
+        Missing or wrong; the line names the likely mistake.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from qtwin import instances
+    >>> from qtwin.checks import gap as check
+    >>> model = instances.chain(5, rng=1)
+    >>> gap, slope = check.crossing(model)
+    >>> check.landau_zener_time(round(2 * slope * np.log(100) / (np.pi * gap**2)), model)
+    ✓ Right: T = 34.
+    """
     _valid(model)
     gap, slope = crossing(model)
     right = 2 * slope * np.log(1 / miss) / (np.pi * gap**2)
@@ -158,12 +277,30 @@ def landau_zener_time(time, model, miss=0.01):
     )
 
 
-def crossing(model, width=0.02):
-    """(smallest gap, slope κ = |dΔ/ds|) of the hyperbola g² = g_min² + κ²(s - s*)² at the minimum.
+def crossing(model: IsingModel, width: float = 0.02) -> tuple[float, float]:
+    """Smallest gap and slope of the hyperbola g² = g_min² + κ²(s - s*)² at the minimum.
 
     The gap is the refined minimum.  κ comes from a parabola through g² within ``width`` of s*, and, where the
     crossing is narrower than that, from a second one within its own width g_min/κ: a parabola's vertex is too rough
     for a narrow gap.
+
+    Parameters
+    ----------
+    model : IsingModel
+    width : float
+        Half-width in s of the first parabola.
+
+    Returns
+    -------
+    (float, float)
+        g_min, and κ = |dΔ/ds|; on the linear path.
+
+    Examples
+    --------
+    >>> from qtwin import IsingModel
+    >>> from qtwin.checks import gap
+    >>> [round(value, 3) for value in gap.crossing(IsingModel([3**-0.5], [[0.0]]))]
+    [1.0, 2.309]
     """
     gap, place = _minimum(model)
     slope = _slope(model, place, width)

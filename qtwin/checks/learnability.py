@@ -6,11 +6,13 @@ with one usual slip put in.  Gaps are on the 31 λ of source A, errors on log(1 
 
 from functools import lru_cache
 from math import factorial
+from typing import Any
 
 import numpy as np
 
 from ..gaps import symmetry
-from ..gaps.data import dataset, draw
+from ..gaps.data import Curves, dataset, draw
+from ..typing import Array, Numbers
 from . import function, number, require
 
 SEED = 2  # of all instances in the exercises
@@ -19,8 +21,19 @@ LEARNED_SIZE, LEARNED_SCORE = 5, 0.6  # exercise 5: all pairs, R² to reach
 THIRDS = (slice(0, 10), slice(10, 21), slice(21, 31))  # λ < ⅓, the middle, λ > ⅔
 
 
-def error_for_score(mse):
-    """Exercise 1: the MSE on log(1 + g) at which R² = 0.99, on the 1,000 chains of the exercise."""
+def error_for_score(mse: Any) -> None:
+    """Exercise 1: the MSE on log(1 + g) at which R² = 0.99, on the 1,000 chains of the exercise.
+
+    Parameters
+    ----------
+    mse : Any
+        One number; within 0.5 %.
+
+    Raises
+    ------
+    NotYet
+        Missing or wrong; the line names the likely mistake.
+    """
     gap = chains()
     y = np.log1p(gap)
     base = np.mean((y - y.mean(0)) ** 2)
@@ -41,8 +54,28 @@ def error_for_score(mse):
     )
 
 
-def gauge(answer):
-    """Exercise 2: a function (h (M,), J (M, M) symmetric) → J in the gauge in which all h ≥ 0."""
+def gauge(answer: Any) -> None:
+    """Exercise 2: the couplings in the gauge in which all fields are ≥ 0.
+
+    Parameters
+    ----------
+    answer : Any
+        A function (h (M,), J (M, M) symmetric) → J (M, M).
+
+    Raises
+    ------
+    NotYet
+        Missing or wrong; the line names the likely mistake.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from qtwin.checks import learnability as check
+    >>> check.gauge(lambda h, J: abs(J))
+    Traceback (most recent call last):
+    ...
+    qtwin.checks.NotYet: your gauge: these are absolute values: J_ij keeps its sign if both spins are flipped
+    """
     h, J = draw("all_to_all", 4, 3, seed=SEED)
     expected = symmetry.fix_gauge(h, J)[1]
     function(
@@ -62,8 +95,27 @@ def gauge(answer):
     )
 
 
-def copies(count):
-    """Exercise 3: how many problems of 8 spins, all pairs coupled, share one gap curve by gauge and renaming."""
+def copies(count: Any) -> None:
+    """Exercise 3: how many problems of 8 spins, all pairs coupled, share one gap curve by gauge and renaming.
+
+    Parameters
+    ----------
+    count : Any
+        A whole number.
+
+    Raises
+    ------
+    NotYet
+        Missing or wrong; the line names the likely mistake.
+
+    Examples
+    --------
+    >>> from qtwin.checks import learnability as check
+    >>> check.copies(2**8)
+    Traceback (most recent call last):
+    ...
+    qtwin.checks.NotYet: copies = 256: those are the gauges alone; the spins can be renamed too
+    """
     gauges, orders = 2**SPINS, factorial(SPINS)
     number(
         count,
@@ -81,8 +133,19 @@ def copies(count):
     )
 
 
-def score_by_third(answer):
-    """Exercise 4: a function (true (B, 31), predicted (B, 31) gaps) → R² of log(1 + g) in each third of λ, (3,)."""
+def score_by_third(answer: Any) -> None:
+    """Exercise 4: R² of log(1 + g) in each third of λ.
+
+    Parameters
+    ----------
+    answer : Any
+        A function (true (B, 31), predicted (B, 31) gaps) → R² (3,).
+
+    Raises
+    ------
+    NotYet
+        Missing or wrong; the line names the likely mistake.
+    """
     gap = chains()[:300]
     noise = np.random.default_rng(SEED).normal(size=gap.shape) * np.linspace(0.02, 0.2, 31)
     cases = [((gap, gap * factor + shift), None) for factor, shift in ((1.05, 0.0), (1.0, 0.1 * abs(noise)))]
@@ -103,8 +166,19 @@ def score_by_third(answer):
     )
 
 
-def learned(predict):
-    """Exercise 5: a function (h (B, 5), J (B, 5, 5)) → gaps (B, 31), on 300 instances it has not seen."""
+def learned(predict: Any) -> None:
+    """Exercise 5: gaps of 300 instances that the learner's network has not seen, R² of at least 0.6.
+
+    Parameters
+    ----------
+    predict : Any
+        A function (h (B, 5), J (B, 5, 5)) → gaps (B, 31).
+
+    Raises
+    ------
+    NotYet
+        Missing, of another shape, or too low an R²; the line gives it.
+    """
     require(predict is not None and predict is not Ellipsis, "predict is still empty: put your function in its place")
     require(callable(predict), f"predict must be a function (h, J) → gaps, got {type(predict).__name__}")
     test = held_out()
@@ -122,20 +196,38 @@ def learned(predict):
     print(f"✓ Right: R² = {score:.2f} on {len(test)} new instances.")
 
 
-def thirds(true, predicted):
-    """R² of log(1 + g) for λ < ⅓, ⅓ … ⅔, > ⅔, against the mean curve of the true ones, (3,)."""
+def thirds(true: Numbers, predicted: Numbers) -> Array:
+    """R² of log(1 + g) for λ < ⅓, ⅓ … ⅔, > ⅔, against the mean curve of the true ones.
+
+    Parameters
+    ----------
+    true, predicted : array_like, shape (B, 31)
+        Gaps.
+
+    Returns
+    -------
+    ndarray, shape (3,)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from qtwin.checks import learnability
+    >>> gaps = np.linspace(1.0, 2.0, 4 * 31).reshape(4, 31)
+    >>> learnability.thirds(gaps, gaps).tolist()
+    [1.0, 1.0, 1.0]
+    """
     true, predicted = np.log1p(true), np.log1p(predicted)
     return np.array([_score(true[:, part], predicted[:, part]) for part in THIRDS])
 
 
 @lru_cache(maxsize=1)
-def chains():
+def chains() -> Array:
     """Gaps (1000, 31) of the chains of exercises 1 and 4."""
     return dataset("chain", SIZE, 1000, seed=SEED, split="test", progress=False)[SIZE].gap
 
 
 @lru_cache(maxsize=1)
-def held_out():
+def held_out() -> Curves:
     """The 300 test instances of exercise 5."""
     return dataset("all_to_all", LEARNED_SIZE, 300, seed=SEED, split="test", progress=False)[LEARNED_SIZE]
 

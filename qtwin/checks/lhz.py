@@ -6,12 +6,13 @@ with one usual slip put in.  Everything is on the linear path A = 2(1 - s), B = 
 
 from functools import lru_cache
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 
 from .. import instances
 from ..exact import spectrum
-from ..ising import spins_of
+from ..ising import IsingModel, spins_of
 from ..lhz import lhz, needed_strength
 from ..schedule import AnnealingFunctions
 from . import NotYet, _array, _call, _real, _right, array, number, require
@@ -22,13 +23,39 @@ FLIPPED = 4  # the physical spin J02 of exercise 3
 
 
 @lru_cache(maxsize=1)
-def problem_model():
-    """The logical problem of all exercises: three spins with fields."""
+def problem_model() -> IsingModel:
+    """The logical problem of all exercises: three spins with fields.
+
+    Examples
+    --------
+    >>> from qtwin.checks import lhz
+    >>> lhz.problem_model().n
+    3
+    """
     return instances.all_to_all(3, rng=28)
 
 
-def sector_strength(strength):
-    """Exercise 1: the smallest C, in steps of 0.1, at which the 8 lowest states are the codewords."""
+def sector_strength(strength: Any) -> None:
+    """Exercise 1: the smallest C, in steps of 0.1, at which the 8 lowest states are the codewords.
+
+    Parameters
+    ----------
+    strength : Any
+        C, one number ≥ 0.
+
+    Raises
+    ------
+    NotYet
+        Missing, too low or too high; the line says which states stand in the way.
+
+    Examples
+    --------
+    >>> from qtwin.checks import lhz as check
+    >>> check.sector_strength(10)
+    Traceback (most recent call last):
+    ...
+    qtwin.checks.NotYet: strength = 10 is enough, but not the smallest; go down in steps of 0.1
+    """
     value = _real(strength, "strength")
     ground, sector = (needed_strength(problem_model(), levels) for levels in (1, 8))
     require(value >= 0, f"strength = {value:g}: a strength is not negative")
@@ -41,8 +68,27 @@ def sector_strength(strength):
     _right(f"strength = {value:g}, the 8 lowest states are the codewords")
 
 
-def codeword(bits):
-    """Exercise 2: the six physical spins (h0, h1, h2, J01, J02, J12) of the logical spins (+1, -1, -1)."""
+def codeword(bits: Any) -> None:
+    """Exercise 2: the physical spins of the logical spins (+1, -1, -1).
+
+    Parameters
+    ----------
+    bits : Any
+        Six values ±1: (h0, h1, h2, J01, J02, J12).
+
+    Raises
+    ------
+    NotYet
+        Missing or wrong; the line names the likely mistake.
+
+    Examples
+    --------
+    >>> from qtwin.checks import lhz as check
+    >>> check.codeword([0, 1, 1, 1, 1, 0])
+    Traceback (most recent call last):
+    ...
+    qtwin.checks.NotYet: bits: these are bits 0 and 1; a physical spin is +1 or -1
+    """
     logical = np.array(LOGICAL)
     pairs = list(combinations(range(3), 2))
     right = np.array([*logical, *(logical[i] * logical[j] for i, j in pairs)])
@@ -65,8 +111,27 @@ def codeword(bits):
     )
 
 
-def price(energy):
-    """Exercise 3: what it costs at C = 3 to flip J02 in the codeword of the lowest energy."""
+def price(energy: Any) -> None:
+    """Exercise 3: what it costs at C = 3 to flip J02 in the codeword of the lowest energy.
+
+    Parameters
+    ----------
+    energy : Any
+        One number, dimensionless; within 0.1 %.
+
+    Raises
+    ------
+    NotYet
+        Missing or wrong; the line names the likely mistake.
+
+    Examples
+    --------
+    >>> from qtwin.checks import lhz as check
+    >>> check.price(12.0)
+    Traceback (most recent call last):
+    ...
+    qtwin.checks.NotYet: price = 12: only the constraints are in it: the flipped spin also feels its own field
+    """
     problem = lhz(problem_model(), 3.0)
     before = problem.encode(spins_of(int(problem.model.energies().argmin()), 3))
     after = before.copy()
@@ -89,8 +154,27 @@ def price(energy):
     )
 
 
-def decoder(function):
-    """Exercise 4: a function from six physical spins to three logical ones that survives any single flip."""
+def decoder(function: Any) -> None:
+    """Exercise 4: a decoder that survives any single flip.
+
+    Parameters
+    ----------
+    function : Any
+        A function from six physical spins ±1 (6,) to three logical ones (3,).
+
+    Raises
+    ------
+    NotYet
+        No function, or a wrong reading; the line says of which spins.
+
+    Examples
+    --------
+    >>> from qtwin.checks import lhz as check
+    >>> check.decoder(lambda bits: bits[:3])
+    Traceback (most recent call last):
+    ...
+    qtwin.checks.NotYet: decode reads the field spins alone: with h0 flipped it gives [-1.0, 1.0, 1.0]; let others vote
+    """
     require(callable(function), f"decode must be a function, got {function!r:.40}")
     problem = lhz(problem_model())
     words = problem.encode(spins_of(np.arange(8), 3)).astype(float)
@@ -106,8 +190,27 @@ def decoder(function):
     _right("decode, tried on 8 codewords and their 48 single flips")
 
 
-def best_strength(strength):
-    """Exercise 5: the C at which the smallest physical gap is largest while the ground state is a codeword."""
+def best_strength(strength: Any) -> None:
+    """Exercise 5: the C at which the smallest physical gap is largest while the ground state is a codeword.
+
+    Parameters
+    ----------
+    strength : Any
+        C, one number ≥ 0; right where the gap is within 2 % of the largest.
+
+    Raises
+    ------
+    NotYet
+        Missing, or too small a gap; the line says which way to go.
+
+    Examples
+    --------
+    >>> from qtwin.checks import lhz as check
+    >>> check.best_strength(-1)
+    Traceback (most recent call last):
+    ...
+    qtwin.checks.NotYet: best = -1: a strength is a number ≥ 0
+    """
     value = _real(strength, "best")
     require(np.isfinite(value) and value >= 0, f"best = {value:g}: a strength is a number ≥ 0")
     ground = needed_strength(problem_model())

@@ -4,13 +4,16 @@ All of them use one random QUBO of four spins on the emulated annealer without c
 probability that the annealer reports.  The fourth exercise hides two baths behind the names A and B.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
 from .. import instances
 from ..annealers import EmulatedAnnealer
 from ..bath import Bath
+from ..ising import IsingModel
 from ..schedule import AnnealSchedule
 from . import NotYet, _present, _real, _right, array, choice, function, number, require
 
@@ -23,8 +26,15 @@ _HIDDEN = {"A": Bath(kappa=2e-4, width_ghz=0), "B": Bath(T_mK=17)}
 
 
 @lru_cache(maxsize=1)
-def model():
-    """The problem of all exercises."""
+def model() -> IsingModel:
+    """The problem of all exercises.
+
+    Examples
+    --------
+    >>> from qtwin.checks import schedules
+    >>> schedules.model().n
+    4
+    """
     return instances.qubo(4, rng=SEED, form="upper")
 
 
@@ -33,21 +43,73 @@ def _annealer(bath):
     return EmulatedAnnealer(bath=bath, control_errors=None, seed=0)
 
 
-def success(schedule, bath=None):
-    """Exact success probability of a schedule (an AnnealSchedule or its points) on the exercises' problem."""
+def success(schedule: AnnealSchedule | Sequence[Sequence[float]], bath: Bath | None = None) -> float:
+    """Exact success probability of a schedule on the exercises' problem.
+
+    Parameters
+    ----------
+    schedule : AnnealSchedule or its points
+        [(time in µs, s), …].
+    bath : Bath, optional
+        By default that of ``Bath()``.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> from qtwin import AnnealSchedule
+    >>> from qtwin.checks import schedules
+    >>> round(schedules.success(AnnealSchedule.linear(20)), 2)
+    0.57
+    """
     points = getattr(schedule, "points", schedule)
     answer = _annealer(bath or Bath()).sample(model().to_bqm(), num_reads=1, anneal_schedule=points)
     return answer.info["ground_state_probability"]
 
 
-def machine(name):
-    """An annealer with an unknown bath, 'A' or 'B': a dimod sampler whose ``info`` tells the exact success."""
+def machine(name: str) -> EmulatedAnnealer:
+    """An annealer with an unknown bath: a dimod sampler whose ``info`` tells the exact success.
+
+    Parameters
+    ----------
+    name : {'A', 'B'}
+
+    Returns
+    -------
+    EmulatedAnnealer
+
+    Raises
+    ------
+    NotYet
+        For another name.
+    """
     require(name in _HIDDEN, f"there are the machines 'A' and 'B', not {name!r}")
     return EmulatedAnnealer(bath=_HIDDEN[name], control_errors=None, seed=0)
 
 
-def pause_place(place):
-    """Exercise 1: where a pause of 10 µs helps most, within 0.3 points of the best on a grid of 0.01."""
+def pause_place(place: Any) -> None:
+    """Exercise 1: where a pause of 10 µs helps most, within 0.3 points of the best on a grid of 0.01.
+
+    Parameters
+    ----------
+    place : Any
+        The anneal fraction s of the pause, one number in (0, 1).
+
+    Raises
+    ------
+    NotYet
+        Missing, too early or too late; the line says which.
+
+    Examples
+    --------
+    >>> from qtwin.checks import schedules as check
+    >>> check.pause_place(1.5)
+    Traceback (most recent call last):
+    ...
+    qtwin.checks.NotYet: place = 1.5: a place of the anneal lies between 0 and 1
+    """
     value = _real(place, "place")
     require(0 < value < 1, f"place = {value:g}: a place of the anneal lies between 0 and 1")
     places, found = _pauses()
@@ -66,8 +128,27 @@ def _pauses():
     return places, np.array([success(AnnealSchedule.pause(10.0, float(x), PAUSE_US)) for x in places])
 
 
-def deviations(value):
-    """Exercise 2: 8.4 points in standard deviations; ten programmings of 200 reads an arm, 6 points between them."""
+def deviations(value: Any) -> None:
+    """Exercise 2: 8.4 points in standard deviations; ten programmings of 200 reads an arm, 6 points between them.
+
+    Parameters
+    ----------
+    value : Any
+        One number; within 2 %.
+
+    Raises
+    ------
+    NotYet
+        Missing or wrong; the line names the likely mistake.
+
+    Examples
+    --------
+    >>> from qtwin.checks import schedules as check
+    >>> check.deviations(8.4 / (2 * 36 / 10) ** 0.5)
+    Traceback (most recent call last):
+    ...
+    qtwin.checks.NotYet: deviations = 3.13: the reads scatter too: add their variance to that of the programmings
+    """
     between, reads, count = 6.0, 1e4 * 0.58 * 0.42 / 200, 10
     number(
         value,
@@ -84,8 +165,31 @@ def deviations(value):
     )
 
 
-def times(answer):
-    """Exercise 3: a function (s, weight, T) → times with dt/ds proportional to the weight, T in all."""
+def times(answer: Any) -> None:
+    """Exercise 3: a schedule whose dt/ds is proportional to a weight.
+
+    Parameters
+    ----------
+    answer : Any
+        A function (s (S,), weight (S,), T) → times (S,) from 0 to T, in the unit of T.
+
+    Raises
+    ------
+    NotYet
+        Missing or wrong; the line names the likely mistake.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from qtwin.checks import schedules as check
+    >>> def left(s, weight, T):
+    ...     t = np.concatenate([[0.0], np.cumsum(weight[:-1] * np.diff(s))])
+    ...     return T * t / t[-1]
+    >>> check.times(left)
+    Traceback (most recent call last):
+    ...
+    qtwin.checks.NotYet: times: take the mean of both ends of each step (trapezoidal rule)
+    """
     even, odd = np.linspace(0, 1, 6), np.array([0.0, 0.1, 0.4, 0.5, 1.0])
     arguments = [
         (even, np.ones(6), 20.0),
@@ -116,8 +220,19 @@ def _rectangles(s, weight, T):
     return T * t / t[-1]
 
 
-def fingerprints(found):
-    """Exercise 4: success of linear anneals of 0.5, 2, 20, 200 µs on the machines A and B, (2, 4)."""
+def fingerprints(found: Any) -> None:
+    """Exercise 4: success of linear anneals of 0.5, 2, 20, 200 µs on the machines A and B.
+
+    Parameters
+    ----------
+    found : Any
+        (2, 4) probabilities; within 1 % of the largest.
+
+    Raises
+    ------
+    NotYet
+        Missing or wrong; the line names the likely mistake.
+    """
     right = np.array([[_linear(bath, t) for t in DURATIONS] for bath in _HIDDEN.values()])
     array(
         found,
@@ -136,8 +251,27 @@ def _linear(bath, t_us):
     return success(AnnealSchedule.linear(t_us), bath)
 
 
-def quench_on(name):
-    """Exercise 4: the machine on which a fast anneal helps."""
+def quench_on(name: Any) -> None:
+    """Exercise 4: the machine on which a fast anneal helps.
+
+    Parameters
+    ----------
+    name : Any
+        'A', 'B', 'both' or 'none'.
+
+    Raises
+    ------
+    NotYet
+        Missing or wrong; the line says why.
+
+    Examples
+    --------
+    >>> from qtwin.checks import schedules as check
+    >>> check.quench_on("both")
+    Traceback (most recent call last):
+    ...
+    qtwin.checks.NotYet: quench_on = 'both': one of the two gains with time, so hurrying costs there
+    """
     choice(
         name,
         "A",
@@ -150,8 +284,28 @@ def quench_on(name):
     )
 
 
-def design(schedule):
-    """Exercise 5: a legal schedule of 20 µs that gains at least 2.5 points on the bath with κ = 0.003."""
+def design(schedule: Any) -> None:
+    """Exercise 5: a legal schedule of 20 µs that gains at least 2.5 points on the bath with κ = 0.003.
+
+    Parameters
+    ----------
+    schedule : Any
+        An AnnealSchedule or its points, [(time in µs, s), …].
+
+    Raises
+    ------
+    NotYet
+        Missing, not legal, of another time, or too small a gain; the line says what to try.
+
+    Examples
+    --------
+    >>> from qtwin import AnnealSchedule
+    >>> from qtwin.checks import schedules as check
+    >>> check.design(AnnealSchedule.linear(100))
+    Traceback (most recent call last):
+    ...
+    qtwin.checks.NotYet: mine: it takes 100 µs; the comparison is fair at 20 µs only
+    """
     _present(schedule, "mine")
     try:
         found = AnnealSchedule(getattr(schedule, "points", schedule))

@@ -5,12 +5,14 @@ answers with one usual slip put in.  Paired means: each schedule meets the same 
 """
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
 from ..exact import spectrum
 from ..ising import IsingModel
 from ..schedule import AnnealingFunctions, AnnealSchedule
+from ..typing import Array, Numbers
 from . import NotYet, function, index, number, require
 
 H_PLANCK, K_BOLTZMANN = 6.62607015e-34, 1.380649e-23  # J s, J/K (exact in the SI)
@@ -22,14 +24,51 @@ PROGRAMMINGS = 8  # of the comparison in ``own_schedule``
 ASKED_GAIN = 0.045  # the lesson's pause gains about 0.04
 
 
-def lesson_problem(**changed):
-    """The four-spin problem of the lesson; ``J01=-0.6`` and the like change one coupling."""
+def lesson_problem(**changed: float) -> IsingModel:
+    """The four-spin problem of the lesson.
+
+    Parameters
+    ----------
+    **changed : float
+        ``J01=-0.6`` and the like change one coupling.
+
+    Returns
+    -------
+    IsingModel
+
+    Examples
+    --------
+    >>> from qtwin.checks import start
+    >>> start.lesson_problem(J01=-0.6).J[0].tolist()
+    [0.0, -0.6, 1.0, 0.4]
+    """
     couplings = COUPLINGS | {(int(name[1]), int(name[2])): value for name, value in changed.items()}
     return IsingModel.from_dict(FIELDS, couplings)
 
 
-def changed_coupling(state, energy):
-    """Exercise 1: the ground state (basis index) and its energy when J01 becomes -0.6."""
+def changed_coupling(state: Any, energy: Any) -> None:
+    """Exercise 1: the ground state and its energy when J01 becomes -0.6.
+
+    Parameters
+    ----------
+    state : Any
+        Basis index of the ground state, a whole number in 0 … 15.
+    energy : Any
+        Its energy, one number, dimensionless; within 0.1 %.
+
+    Raises
+    ------
+    NotYet
+        Missing or wrong; the line names the likely mistake.
+
+    Examples
+    --------
+    >>> from qtwin.checks import start as check
+    >>> model = check.lesson_problem(J01=-0.6)
+    >>> check.changed_coupling(model.ground_states()[0], model.energies().min())
+    ✓ Right: state = 7, bits 0111.
+    ✓ Right: energy = -2.4.
+    """
     right, old, sign = lesson_problem(J01=-0.6), lesson_problem(), lesson_problem(J01=0.6)
     best, low = right.ground_states()[0], right.energies().min()
     unchanged = "that belongs to the lesson's problem: J01 is still 0.1, or that is J01 = +0.6 (look at the sign)"
@@ -46,8 +85,29 @@ def changed_coupling(state, energy):
     number(energy, low, tolerance=1e-3, mistakes=wrong, name="energy")
 
 
-def thermal_energy(kT):
-    """Exercise 2a: k_B T / h in GHz at 15 mK."""
+def thermal_energy(kT: Any) -> None:
+    """Exercise 2a: k_B T / h in GHz at 15 mK.
+
+    Parameters
+    ----------
+    kT : Any
+        One number, GHz; within 1 %.
+
+    Raises
+    ------
+    NotYet
+        Missing or wrong; the line names the likely mistake.
+
+    Examples
+    --------
+    >>> from qtwin.checks import start as check
+    >>> check.thermal_energy(0.3126)
+    ✓ Right: kT = 0.3126 GHz.
+    >>> check.thermal_energy(15)
+    Traceback (most recent call last):
+    ...
+    qtwin.checks.NotYet: kT = 15 GHz: that is in mK, or T itself
+    """
     right = _thermal_ghz()
     wrong = {
         "15 mK is 0.015 K: a factor 1000 is lost": 1e3 * right,
@@ -59,8 +119,19 @@ def thermal_energy(kT):
     number(kT, right, mistakes=wrong, name="kT", unit="GHz")
 
 
-def gap_over_thermal(ratio):
-    """Exercise 2b: the smallest gap of the lesson's problem divided by k_B T / h at 15 mK."""
+def gap_over_thermal(ratio: Any) -> None:
+    """Exercise 2b: the smallest gap of the lesson's problem divided by k_B T / h at 15 mK.
+
+    Parameters
+    ----------
+    ratio : Any
+        One number; within 2 %.
+
+    Raises
+    ------
+    NotYet
+        Missing or wrong; the line names the likely mistake.
+    """
     found, right = _lesson_spectrum(), _thermal_ghz()
     wrong = {
         "that is the gap alone, in GHz: divide it by kT": found.min_gap,
@@ -72,8 +143,25 @@ def gap_over_thermal(ratio):
     number(ratio, found.min_gap / right, tolerance=2e-2, mistakes=wrong, name="ratio")
 
 
-def equilibrium(answer):
-    """Exercise 3: a function (levels (S, K), kT) → thermal population of the lowest level (S,)."""
+def equilibrium(answer: Any) -> None:
+    """Exercise 3: the thermal population of the lowest level.
+
+    Parameters
+    ----------
+    answer : Any
+        A function (levels (S, K), kT) → populations (S,), levels and kT in the same unit.
+
+    Raises
+    ------
+    NotYet
+        Missing or wrong; the line names the likely mistake.
+
+    Examples
+    --------
+    >>> from qtwin.checks import start as check
+    >>> check.equilibrium(check.populations)
+    ✓ Right: equilibrium, tried on 3 cases.
+    """
     levels = np.array([[-3.0, -2.0, -1.5], [0.0, 0.1, 0.1], [5.0, 6.0, 9.0]])
     arguments = [(levels[:, :2], 0.5), (levels, 0.3), (levels[:1] - 40, 0.05)]
     cases = [(each, populations(*each)) for each in arguments]
@@ -89,8 +177,30 @@ def equilibrium(answer):
     function(answer, cases, tolerance=1e-3, mistakes=wrong, name="equilibrium")
 
 
-def paired_gain(gain, error, linear, other):
-    """Exercise 4: mean and standard error of the paired gain of ``other`` over ``linear``, both (P,)."""
+def paired_gain(gain: Any, error: Any, linear: Numbers, other: Numbers) -> None:
+    """Exercise 4: mean and standard error of the paired gain of ``other`` over ``linear``.
+
+    Parameters
+    ----------
+    gain : Any
+        Mean of the gain, a difference of probabilities; within 1 %.
+    error : Any
+        Its standard error, likewise.
+    linear, other : array_like, shape (P,)
+        Success of both schedules on the same P programmings.
+
+    Raises
+    ------
+    NotYet
+        Missing or wrong; the line names the likely mistake.
+
+    Examples
+    --------
+    >>> from qtwin.checks import start as check
+    >>> check.paired_gain(0.2, 0.1, linear=[0.5, 0.4], other=[0.6, 0.7])
+    ✓ Right: gain = 0.2.
+    ✓ Right: error = 0.1.
+    """
     linear, other = np.asarray(linear, float), np.asarray(other, float)
     difference, count = other - linear, linear.size
     right = difference.std(ddof=1) / np.sqrt(count)
@@ -114,10 +224,18 @@ def paired_gain(gain, error, linear, other):
     number(error, right, mistakes=wrong, name="error")
 
 
-def own_schedule(points):
+def own_schedule(points: Any) -> None:
     """Exercise 5: a legal schedule of at most 20 µs that gains at least 4.5 points over linear, paired.
 
-    points: [(time in µs, s), …], or an AnnealSchedule.
+    Parameters
+    ----------
+    points : Any
+        [(time in µs, s), …], or an AnnealSchedule.
+
+    Raises
+    ------
+    NotYet
+        Missing, not legal, too long, or too small a gain; the line says what to try.
     """
     require(points is not None and points is not Ellipsis, "points is still empty: put your answer in its place")
     schedule = _schedule(points)
@@ -134,24 +252,54 @@ def own_schedule(points):
     print(f"✓ Right: {measured}, on {gains.size} programmings.")
 
 
-def populations(levels, kT, level=0):
-    """Thermal population (S,) of one level; levels (S, K) and kT in the same unit."""
+def populations(levels: Numbers, kT: float, level: int = 0) -> Array:
+    """Thermal population of one level.
+
+    Parameters
+    ----------
+    levels : array_like, shape (S, K)
+        Energies, in the unit of ``kT``.
+    kT : float
+    level : int
+        Which of the K.
+
+    Returns
+    -------
+    ndarray, shape (S,)
+
+    Examples
+    --------
+    >>> from qtwin.checks import start
+    >>> start.populations([[0.0, 1.0]], kT=1.0).round(3)
+    array([0.731])
+    """
     levels = np.asarray(levels, float)
     weights = np.exp(-(levels - levels.min(axis=1, keepdims=True)) / kT)
     return weights[:, level] / weights.sum(axis=1)
 
 
-def paired_gains(schedule, programmings=PROGRAMMINGS):
-    """Ground state probability of ``schedule`` minus that of linear 20 µs, same control errors, (P,)."""
+def paired_gains(schedule: AnnealSchedule, programmings: int = PROGRAMMINGS) -> Array:
+    """Ground state probability of a schedule minus that of linear 20 µs, same control errors.
+
+    Parameters
+    ----------
+    schedule : AnnealSchedule
+    programmings : int
+        P, each with its own control errors.
+
+    Returns
+    -------
+    ndarray, shape (P,)
+    """
     from ..annealers import EmulatedAnnealer
 
     bqm, linear = lesson_problem().to_bqm(), AnnealSchedule.linear(LONGEST_US)
 
-    def success(one, seed):
+    def _success(one, seed):
         sampler = EmulatedAnnealer(seed=seed)
         return sampler.sample(bqm, anneal_schedule=one.points).info["ground_state_probability"]
 
-    return np.array([success(schedule, seed) - success(linear, seed) for seed in range(programmings)])
+    return np.array([_success(schedule, seed) - _success(linear, seed) for seed in range(programmings)])
 
 
 def _schedule(points):

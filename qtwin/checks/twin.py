@@ -5,6 +5,7 @@ slip put in.  ``trap`` runs the recipe 'paper' on the learner's own problem.
 """
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -22,13 +23,24 @@ TRAP_SPINS, TRAPPED, LEAST_ENERGY = 4, 0.03, 0.5  # exercise 5: spins, relative 
 
 
 @lru_cache(maxsize=1)
-def lift_model():
+def lift_model() -> IsingModel:
     """Exercise 1: five spins, all pairs, with fields."""
     return instances.rhm(5, rng=3)
 
 
-def lift(answer):
-    """Exercise 1: the smallest multiple of 0.1 that, put on the ground level, leaves E1 the lowest."""
+def lift(answer: Any) -> None:
+    """Exercise 1: the smallest multiple of 0.1 that, put on the ground level, leaves E1 the lowest.
+
+    Parameters
+    ----------
+    answer : Any
+        One number, dimensionless.
+
+    Raises
+    ------
+    NotYet
+        Missing or wrong; the line names the likely mistake.
+    """
     E0, E1 = spectrum(lift_model(), AnnealingFunctions.exponential(), np.array([S])).levels[0]
     right = np.ceil((E1 - E0) / STEP) * STEP
     number(
@@ -45,8 +57,27 @@ def lift(answer):
     )
 
 
-def gap_bound(answer):
-    """Exercise 2: a function (E0, E1, share) → largest relative error of the gap, both energies off by share."""
+def gap_bound(answer: Any) -> None:
+    """Exercise 2: the largest relative error of the gap where both energies are off by a share.
+
+    Parameters
+    ----------
+    answer : Any
+        A function (E0, E1, share) → one number.
+
+    Raises
+    ------
+    NotYet
+        Missing or wrong; the line names the likely mistake.
+
+    Examples
+    --------
+    >>> from qtwin.checks import twin as check
+    >>> check.gap_bound(lambda E0, E1, share: share * (abs(E0) + abs(E1)))
+    Traceback (most recent call last):
+    ...
+    qtwin.checks.NotYet: your bound: that is the absolute error: divide by the gap
+    """
     cases = [(-8.0, -7.5, 1e-3), (-3.0, 1.0, 0.01), (-30.4, -28.2, 5e-3)]
     function(
         answer,
@@ -69,8 +100,27 @@ def gap_bound(answer):
     )
 
 
-def worked_example(rates):
-    """Exercise 3: ds/dt (3,) of source B's worked example, T = 1, reference at the first point."""
+def worked_example(rates: Any) -> None:
+    """Exercise 3: ds/dt of source B's worked example, T = 1, reference at the first point.
+
+    Parameters
+    ----------
+    rates : Any
+        Three numbers; within 0.1 % of the largest.
+
+    Raises
+    ------
+    NotYet
+        Missing or wrong; the line names the likely mistake.
+
+    Examples
+    --------
+    >>> from qtwin.checks import twin as check
+    >>> check.worked_example([1, 2])
+    Traceback (most recent call last):
+    ...
+    qtwin.checks.NotYet: rates has shape (2,), expected (3,)
+    """
     E0, E1, coupling = (np.array(values) for values in APPENDIX.values())
     weight = coupling / ((E1 - E0) * np.abs(E0))
     array(
@@ -91,8 +141,32 @@ def worked_example(rates):
     )
 
 
-def entropy(answer):
-    """Exercise 4: a function (psi (2^n,), left) → entanglement entropy of the spins 0 … left - 1 with the rest."""
+def entropy(answer: Any) -> None:
+    """Exercise 4: entanglement entropy of the spins 0 … left - 1 with the rest.
+
+    Parameters
+    ----------
+    answer : Any
+        A function (psi (2^n,), left) → one number, in nats.
+
+    Raises
+    ------
+    NotYet
+        Missing or wrong; the line names the likely mistake.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from qtwin.checks import twin as check
+    >>> def base_2(psi, left):
+    ...     p = np.linalg.svd(psi.reshape(-1, 2**left), compute_uv=False) ** 2
+    ...     p = p[p > 1e-15]
+    ...     return -(p * np.log2(p)).sum()
+    >>> check.entropy(base_2)
+    Traceback (most recent call last):
+    ...
+    qtwin.checks.NotYet: your entropy: take the natural logarithm
+    """
     rng = np.random.default_rng(4)
     random = rng.standard_normal(32)
     singlet = np.array([0.0, 1.0, -1.0, 0.0]) / np.sqrt(2)  # spins 0 and 1
@@ -119,8 +193,28 @@ def entropy(answer):
     )
 
 
-def trap(problem):
-    """Exercise 5: four spins on which the recipe 'paper' calls another level E1, more than 3 % off."""
+def trap(problem: Any) -> None:
+    """Exercise 5: four spins on which the recipe 'paper' calls another level E1, more than 3 % off.
+
+    Parameters
+    ----------
+    problem : Any
+        An IsingModel of four spins without offset, its largest field or coupling in 1 … 5.
+
+    Raises
+    ------
+    NotYet
+        Missing, not such a problem, or solved too well; the line says how far off E1 is.
+
+    Examples
+    --------
+    >>> from qtwin import instances
+    >>> from qtwin.checks import twin as check
+    >>> check.trap(instances.rhm(3, rng=1))
+    Traceback (most recent call last):
+    ...
+    qtwin.checks.NotYet: the problem must have 4 spins, got 3
+    """
     from ..nqs.twin import twin
 
     require(problem is not None and problem is not Ellipsis, "problem is still empty: put your answer in its place")
