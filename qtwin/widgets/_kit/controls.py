@@ -106,7 +106,7 @@ class ProblemSlider(w.FloatSlider):
     """
 
     problem = Int(0).tag(sync=True)
-    stamp = List().tag(sync=True)
+    stamp: List = List().tag(sync=True)
 
     def set_state(self, sync_data):
         """Take what the page sends, unless it is stamped for an older problem: then send back what is true."""

@@ -1,6 +1,8 @@
 """The schedule designer: drag the points of an anneal schedule and watch its success."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import anywidget
 import numpy as np
@@ -10,9 +12,14 @@ from ... import instances
 from ...annealers import CONTROL_ERRORS
 from ...annealers.solver import PROPERTIES
 from ...bath import DENSE_QUBITS, Bath
+from ...ising import IsingModel
 from ...schedule import TICKS_PER_US, AnnealingFunctions, AnnealSchedule
+from ...typing import Seed
 from ._device import PRESETS, Device, stretch
 from ._words import level_bars, live_sentence, ocean_code, snapshot_table
+
+if TYPE_CHECKING:
+    from ...figures import Figure
 
 _HERE = Path(__file__).parent
 BATHS = {
@@ -31,7 +38,7 @@ class ScheduleTrait(Instance):
     def __init__(self):
         super().__init__(AnnealSchedule, args=([[0, 0], [20, 1]],))
 
-    def validate(self, obj, value):
+    def validate(self, obj: Any, value: Any) -> Any:
         """AnnealSchedules pass, points are made into one; TraitError with the schedule's own words."""
         if isinstance(value, (list, tuple, np.ndarray)):
             try:
@@ -44,15 +51,50 @@ class ScheduleTrait(Instance):
 class ScheduleDesigner(anywidget.AnyWidget):
     """An anneal schedule to drag, with its success on the emulated annealer, live.
 
-    model: an IsingModel of at most 8 spins (default: a hard 4-spin QUBO).  functions: AnnealingFunctions in GHz
-    (default Advantage_system7.1).  bath: a Bath.  t_us: time of the first, linear schedule.  draws: programmings,
-    each with its own control errors (σ_h, σ_J) from ``rng``, that the success is averaged over; 0 for one without
-    errors.  properties: the solver's, as in ``sampler.properties``.
+    Parameters
+    ----------
+    model : IsingModel, optional
+        At most 8 spins; by default a hard 4-spin QUBO.
+    functions : AnnealingFunctions, optional
+        In GHz; by default those of Advantage_system7.1.
+    bath : Bath, optional
+    t_us : float
+        Time of the first, linear schedule, µs.
+    control_errors : (float, float) or None
+        (σ_h, σ_J) of the control errors, drawn for each programming; None for none.
+    draws : int
+        Programmings, each with its own control errors, that the success is averaged over; 0 for one without errors.
+    properties : dict, optional
+        The solver's, as in ``sampler.properties``.
+    rng : int or Generator
+        Of the control errors.
 
-    Traits: ``value``, the AnnealSchedule shown, legal for the solver (TraitError otherwise; points may be given as a
-    list), and ``bath``.  ``answer`` holds success, gain over the linear anneal of the same time and its 95 %
-    interval, ``code`` the Ocean code; ``undo()``, ``redo()``, ``preset(name)``, ``snapshot()``.
+    Attributes
+    ----------
+    value : AnnealSchedule
+        The one shown, legal for the solver (TraitError otherwise); points [(time in µs, s), …] may be given.
+    bath : Bath
+    answer
+        ``success`` and ``linear`` (shares), ``gain`` over the linear anneal of the same time, ``half_width`` of its
+        95 % interval.
+    code : str
+        The Ocean code that runs the schedule.
+
+    Notes
+    -----
     The problem is sampled without an embedding: with chains the success is another.
+
+    Examples
+    --------
+    >>> from qtwin import instances
+    >>> from qtwin.widgets import ScheduleDesigner
+    >>> designer = ScheduleDesigner(instances.chain(2, rng=1), draws=0)
+    >>> designer.value = [[0, 0], [5, 0.5], [20, 1]]
+    >>> designer.answer.half_width is None, designer.value.duration_us
+    (True, 20.0)
+    >>> designer.undo()
+    >>> designer.value
+    AnnealSchedule([[0, 0], [20, 1]])
     """
 
     _esm = _HERE / "designer.js"
@@ -64,16 +106,16 @@ class ScheduleDesigner(anywidget.AnyWidget):
 
     def __init__(
         self,
-        model=None,
-        functions=None,
-        bath=None,
+        model: IsingModel | None = None,
+        functions: AnnealingFunctions | None = None,
+        bath: Bath | None = None,
         *,
-        t_us=20.0,
-        control_errors=CONTROL_ERRORS,
-        draws=8,
-        properties=None,
-        rng=0,
-    ):
+        t_us: float = 20.0,
+        control_errors: tuple[float, float] | None = CONTROL_ERRORS,
+        draws: int = 8,
+        properties: Mapping[str, Any] | None = None,
+        rng: Seed = 0,
+    ) -> None:
         self._quiet = True  # while it is set, a changed trait does not draw
         self.model = instances.qubo(4, rng=DEFAULT_SEED) if model is None else model
         if self.model.n > DENSE_QUBITS:
@@ -83,9 +125,12 @@ class ScheduleDesigner(anywidget.AnyWidget):
         self.functions = AnnealingFunctions.dwave("Advantage_system7.1") if functions is None else functions
         self.properties = dict(PROPERTIES if properties is None else properties)
         self._making = control_errors or (0.0, 0.0), draws, self.properties, rng
-        self._past, self._future, self._remembering, self._gesture, self._asked = [], [], True, None, [None, 0]
+        self._past: list[AnnealSchedule] = []
+        self._future: list[AnnealSchedule] = []
+        self._remembering, self._gesture, self._asked = True, None, [None, 0]
         self._baths = dict(BATHS) if bath is None or bath in BATHS.values() else {"your own": bath, **BATHS}
-        self._devices, self._named = {}, {}
+        self._devices: dict[Bath, Device] = {}
+        self._named: dict[AnnealSchedule, tuple[str, Bath]] = {}
         start = AnnealSchedule.linear(t_us)
         super().__init__(value=start, bath=next(iter(self._baths.values())) if bath is None else bath)
         self._start = self.value
@@ -121,11 +166,11 @@ class ScheduleDesigner(anywidget.AnyWidget):
         self._past = [*self._past[1 - MOST_UNDO :], schedule]
         self._future = []
 
-    def undo(self):
+    def undo(self) -> None:
         """Back to the schedule before the last change; nothing happens at the first."""
         self._travel(self._past, self._future)
 
-    def redo(self):
+    def redo(self) -> None:
         """Forward again after ``undo``."""
         self._travel(self._future, self._past)
 
@@ -142,8 +187,27 @@ class ScheduleDesigner(anywidget.AnyWidget):
         finally:
             self._remembering = True
 
-    def preset(self, name):
-        """Show a preset: 'linear', 'gap', 'source_b', 'pause', 'quench', 'fast'; in the time of the schedule shown."""
+    def preset(self, name: str) -> None:
+        """Show a preset in the time of the schedule shown.
+
+        Parameters
+        ----------
+        name : {'linear', 'gap', 'source_b', 'pause', 'quench', 'fast', 'optimised'}
+
+        Raises
+        ------
+        ValueError
+            For another name.
+
+        Examples
+        --------
+        >>> from qtwin import instances
+        >>> from qtwin.widgets import ScheduleDesigner
+        >>> designer = ScheduleDesigner(instances.chain(2, rng=1), draws=0)
+        >>> designer.preset("pause")
+        >>> len(designer.value.points), designer.value.duration_us
+        (4, 20.0)
+        """
         if name not in PRESETS:
             raise ValueError(f"no preset is called {name!r}; the presets are {', '.join(PRESETS)}")
         schedule = self._device.preset(name, self.value.duration_us)
@@ -261,8 +325,21 @@ class ScheduleDesigner(anywidget.AnyWidget):
 
     # the static twin
 
-    def snapshot(self):
-        """The static twin: a Figure of the schedule against linear, one paragraph, a small table."""
+    def snapshot(self) -> "Figure":
+        """The static twin: a Figure of the schedule against linear, one paragraph, a small table.
+
+        Returns
+        -------
+        Figure
+            That of ``plot_schedules``; the description holds the table, in Markdown.
+
+        Examples
+        --------
+        >>> from qtwin import instances
+        >>> from qtwin.widgets import ScheduleDesigner
+        >>> ScheduleDesigner(instances.chain(2, rng=1), draws=0).snapshot()
+        Figure('Success 100.0 %, +0.0 points over linear (emulated)')
+        """
         from ...figures import plot_schedules
 
         answer, schedule = self.answer, self.value

@@ -7,6 +7,7 @@ import numpy as np
 from traitlets import Enum, Float, Int, List, TraitError, Unicode, link, observe, validate
 
 from ... import flow
+from ...figures import Figure
 from ...flow.physics import (
     bloch_product,
     constant_state,
@@ -16,6 +17,7 @@ from ...flow.physics import (
     tangent_line,
 )
 from ...flow.splitting import split_rollout
+from ...typing import Array, ComplexArray
 from .._kit.controls import Control, Page, ProblemSlider, menu, pills, sentence, slider
 from . import _panels as panels
 from ._words import flow_sentence, table
@@ -39,22 +41,63 @@ NAMES = {name: label for models in MODELS.values() for label, name in models.ite
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """What is shown: times (T,), magnetisations (T, n) exact and predicted, relative entropies (T,) by name."""
+    """What the explorer shows.
 
-    times: np.ndarray
-    exact: np.ndarray
-    predicted: np.ndarray | None
-    entropy: dict
+    Attributes
+    ----------
+    times : ndarray, shape (T,)
+        In 1/J.
+    exact, predicted : ndarray, shape (T, n)
+        Magnetisations ⟨σz⟩; ``predicted`` is None where the model cannot take so many spins.
+    entropy : dict of ndarray, shape (T,)
+        Relative entropies, by name.
+    """
+
+    times: Array
+    exact: Array
+    predicted: Array | None
+    entropy: dict[str, Array]
 
 
 class FlowExplorer(w.VBox):
     """A chain's evolution, exact and learned, live: model, step, steps, number of spins, initial Bloch angles.
 
-    Traits: ``model`` ('spin-sru', 'spin-sru-linear', 'encoder', 'pad-sru', 'pad-sru-literal', 'gates', 'generator',
-    and at Δt = 0.1 'gates', 'generator', 'strang'), ``dt`` 0.002 or 0.1, ``steps`` 20 … 300, ``spins`` 2 … 9,
-    ``spin`` (which one the angles set and the figure follows, -1 all), ``tilt`` and ``turn`` (its Bloch angles θ, φ in
-    degrees).  ``theta`` and ``phi`` are the angles of all spins, drawn at random unless given; ``tilt`` and ``turn``
-    at the start set them all.  ``run`` is what is shown, ``snapshot()`` the static twin.
+    Parameters
+    ----------
+    **traits
+        What the attributes start with; ``tilt`` and ``turn`` at the start set the angles of all spins.
+
+    Attributes
+    ----------
+    model : str
+        'spin-sru', 'spin-sru-linear', 'encoder', 'pad-sru', 'pad-sru-literal', 'gates' or 'generator';
+        at Δt = 0.1 'gates', 'generator' or 'strang'.
+    dt : {0.002, 0.1}
+        Time step, 1/J.
+    steps : int, 20 … 300
+    spins : int, 2 … 9
+    spin : int, -1 … spins - 1
+        Which one the angles set and the figure follows; -1 all.
+    tilt : float, 0 … 180
+        Bloch angle θ of that spin, degrees.
+    turn : float, 0 … 360
+        Bloch angle φ of that spin, degrees.
+    theta, phi : list of float
+        The angles of all spins, degrees; drawn at random unless given.
+    sentence : str
+        What is to see, in words.
+    run : Run
+        What is shown.
+
+    Examples
+    --------
+    >>> from qtwin.widgets import FlowExplorer
+    >>> explorer = FlowExplorer(model="strang", dt=0.1, steps=20, spins=3, tilt=90)
+    >>> explorer.run.predicted.shape
+    (21, 3)
+    >>> explorer.spin, explorer.tilt = 0, 45
+    >>> explorer.theta[:3]
+    [45.0, 90.0, 90.0]
     """
 
     model = Enum(list(NAMES), "spin-sru")
@@ -85,7 +128,7 @@ class FlowExplorer(w.VBox):
     # state -> run -> figures
 
     @property
-    def psi0(self):
+    def psi0(self) -> ComplexArray:
         """The initial product state (1, 2^n)."""
         half, phi = np.radians(self.theta[: self.spins]) / 2, np.radians(self.phi[: self.spins])
         return bloch_product(np.stack([np.cos(half), np.exp(1j * phi) * np.sin(half)], -1)[None])
@@ -155,8 +198,17 @@ class FlowExplorer(w.VBox):
             setattr(self, name, values[max(self.spin, 0)])
         self._ready = ready
 
-    def draw(self):
-        """Draw all angles at random, uniform on the Bloch sphere; each call gives the next state of one sequence."""
+    def draw(self) -> None:
+        """Draw all angles at random, uniform on the Bloch sphere; each call gives the next state of one sequence.
+
+        Examples
+        --------
+        >>> from qtwin.widgets import FlowExplorer
+        >>> explorer = FlowExplorer(model="strang", dt=0.1, steps=20, spins=2, tilt=90)
+        >>> explorer.draw()
+        >>> explorer.theta[:2] == [90.0, 90.0]
+        False
+        """
         self._set_angles(*self._drawn())
         self._take_angles()
 
@@ -253,8 +305,20 @@ class FlowExplorer(w.VBox):
         for name in ("qtwin-explorer", "qtwin-flow"):
             self.add_class(name)
 
-    def snapshot(self):
-        """The static twin: a Figure of what is shown now, its paragraph, and a small table of the settings."""
+    def snapshot(self) -> Figure:
+        """The static twin: a Figure of what is shown now, its paragraph, and a small table of the settings.
+
+        Returns
+        -------
+        Figure
+            The three panels; the description holds the table, in Markdown.
+
+        Examples
+        --------
+        >>> from qtwin.widgets import FlowExplorer
+        >>> FlowExplorer(model="strang", dt=0.1, steps=20, spins=2).snapshot()
+        Figure('textbook gates (Strang), 2 spins, 20 steps of 0.1')
+        """
         settings = {
             "model": self._label,
             "Δt": f"{self.dt:g}",

@@ -5,7 +5,8 @@ import numpy as np
 from traitlets import Enum, Float, Int, TraitError, Unicode, observe, validate
 
 from ... import instances
-from ...exact import spectrum
+from ...exact import Spectrum, spectrum
+from ...figures import Figure
 from ...figures.figure import axis_title, number, subscript, with_unit
 from ...ising import IsingModel
 from ...schedule import AnnealingFunctions
@@ -32,10 +33,40 @@ S = np.linspace(0, 1, 41)
 class GapExplorer(w.VBox):
     """Spectrum and gap of a small problem, live: family, size, one coupling, one field, functions.
 
-    Traits: ``family`` ('chain', 'regular', 'all_to_all', 'tfim'), ``spins`` 3 … 8 (even for 3-regular),
-    ``seed``, ``coupling`` and ``field`` in [-1, 1] (the highlighted ones; they start at the instance's
-    own, to 0.01), ``levels`` shown 2 … 8, ``functions`` ('linear', 'exponential', 'Advantage_system7.1').
-    ``problem`` is the IsingModel, ``spectrum`` its Spectrum.  ``snapshot()`` is the static twin.
+    Parameters
+    ----------
+    **traits
+        What the attributes start with; an explorer without any shows a chain of eight spins.
+
+    Attributes
+    ----------
+    family : {'chain', 'regular', 'all_to_all', 'tfim'}
+        Where the instance is drawn from; 'regular' is 3-regular, 'tfim' the uniform chain.
+    spins : int, 3 … 8
+        Even for 'regular', and at least 4.
+    seed : int, 0 … 999
+        Of the instance.
+    coupling, field : float, -1 … 1
+        The highlighted coupling and field; with a new instance they start at its own, to 0.01.
+    levels : int, 2 … 8
+        How many are shown.
+    functions : {'linear', 'exponential', 'Advantage_system7.1'}
+        Annealing functions; energies are dimensionless, with the last in GHz.
+    sentence : str
+        What is to see, in words.
+    spectrum : Spectrum
+        Of the problem shown, at 41 anneal fractions, its minimum refined.
+
+    Examples
+    --------
+    >>> from qtwin.widgets import GapExplorer
+    >>> explorer = GapExplorer(family="tfim", spins=3)
+    >>> explorer.functions = "exponential"
+    >>> explorer.levels, explorer.spectrum.levels.shape
+    (6, (41, 6))
+    >>> explorer.coupling = 0.25
+    >>> explorer.problem.J[0].tolist()
+    [0.0, 0.25, 0.0]
     """
 
     family = Enum(list(FAMILIES.values()), "chain")
@@ -58,9 +89,10 @@ class GapExplorer(w.VBox):
     # state -> problem -> figures
 
     @property
-    def problem(self):
+    def problem(self) -> IsingModel:
         """The IsingModel shown: the instance with the two sliders' values put in."""
-        return _with(self._instance, *self._edge, self.coupling, self.field)
+        i, j = self._edge
+        return _with(self._instance, i, j, self.coupling, self.field)
 
     @validate("spins")
     def _check_spins(self, proposal):
@@ -183,8 +215,20 @@ class GapExplorer(w.VBox):
         ]
         self.add_class("qtwin-explorer")
 
-    def snapshot(self):
-        """The static twin: a Figure of what is shown now, its paragraph, and a small table of the settings."""
+    def snapshot(self) -> Figure:
+        """The static twin: a Figure of what is shown now, its paragraph, and a small table of the settings.
+
+        Returns
+        -------
+        Figure
+            Levels and gap side by side; the description holds the table, in Markdown.
+
+        Examples
+        --------
+        >>> from qtwin.widgets import GapExplorer
+        >>> GapExplorer(spins=3, seed=1).snapshot()
+        Figure('Chain, 3 spins: smallest gap 1.2 at s = 0.43')
+        """
         (i, j), unit = self._edge, _functions(self.functions).unit
         gap, where = panels.smallest(self.spectrum)
         family = next(label for label, value in FAMILIES.items() if value == self.family)
@@ -214,8 +258,29 @@ TITLE = (
 KEY = "solid blue J &lt; 0 · dashed orange J &gt; 0<br>arrows: fields · shaded: what the sliders set"
 
 
-def live_sentence(spectrum, problem, unit=None):
-    """One or two plain sentences on the smallest gap of this anneal."""
+def live_sentence(spectrum: Spectrum, problem: IsingModel, unit: str | None = None) -> str:
+    """One or two plain sentences on the smallest gap of this anneal.
+
+    Parameters
+    ----------
+    spectrum : Spectrum
+    problem : IsingModel
+        Whose spectrum it is; degenerate ground states are told.
+    unit : str, optional
+        Of the gap, such as 'GHz'.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from qtwin import AnnealingFunctions, IsingModel
+    >>> spin = IsingModel([3**-0.5], [[0.0]])
+    >>> live_sentence(spectrum(spin, AnnealingFunctions.linear(), np.linspace(0, 1, 41), refine=True), spin)
+    'Smallest gap 1 at s = 0.75, not far from the 1.2 at the end: a wide valley, no sharp crossing.'
+    """
     low, at = panels.smallest(spectrum)
     gap, where = with_unit(number(low, 2), unit), f"s = {at:.2f}"
     ground = len(problem.ground_states())

@@ -207,7 +207,7 @@ def draw_batch(rows, step, rng, *, reflect):
     return batch
 
 
-_kept = {}  # exact curves of this session: {(family, M, split): (h, J, gap)}
+_kept: dict = {}  # exact curves of this session: {(family, M, split): (h, J, gap)}
 
 
 def exact_curves(family, spins, count, split, news):

@@ -7,6 +7,7 @@ from dataclasses import replace
 import ipywidgets as w
 from traitlets import Bool, Enum, Int, TraitError, Unicode, link, observe, validate
 
+from ...figures import Figure
 from .._kit.controls import Control, Page, menu, pills, sentence, slider
 from . import _panels as panels
 from ._run import SHOWN, Run, Settings, first_results
@@ -31,11 +32,41 @@ BREATH = 1.0  # and between two sentences: a screen reader reads them
 class LearningLab(w.VBox):
     """Train a network on the gap curves of a family, live, with a stop button.
 
-    Traits: ``family`` ('chain', 'regular', 'all_to_all'), ``spins`` 3 … 8 (even for 3-regular), ``network``
-    ('fcnn', 'lstm', 'curve' for chains only, 'graph'), ``symmetry`` (what the network allows of 'raw', 'gauge',
-    'order', 'all', 'ground'), ``curves`` and ``steps`` (100, 300, 1000, 3000, 10000), ``instance`` 1 … 20 of the new
-    ones, from the smallest gap to the largest.  ``train()`` starts in the background, ``stop()`` ends within a
-    step; ``running``, ``result`` (of the last mark), ``sentence``.  ``snapshot()`` is the static twin.
+    Parameters
+    ----------
+    **traits
+        What the attributes start with.
+
+    Attributes
+    ----------
+    family : {'chain', 'regular', 'all_to_all'}
+    spins : int, 3 … 8
+        Even for 'regular', and at least 4.
+    network : {'fcnn', 'lstm', 'curve', 'graph'}
+        'curve' for chains only.
+    symmetry : {'raw', 'gauge', 'order', 'all', 'ground'}
+        What the network is told, of those that :func:`symmetries` allows it.
+    curves : {100, 300, 1000, 3000, 10000}
+        Exact curves that it is trained on.
+    steps : {100, 300, 1000, 3000, 10000}
+        Budget of the training.
+    instance : int, 1 … 20
+        Which of the new problems is shown, from the smallest gap to the largest.
+    running : bool
+        Whether a training is under way.
+    sentence : str
+        What is to see, in words.
+    result, before
+        Of the last mark of the run shown and of the one before: ``marks``, ``gaps``, ``missed``, ``r2``.
+    thread : threading.Thread or None
+        Of the last training.
+
+    Examples
+    --------
+    >>> from qtwin.widgets import LearningLab
+    >>> lab = LearningLab(network="graph", symmetry="order", curves=100)
+    >>> lab.settings.curves, lab.phase
+    (100, 'done')
     """
 
     family = Enum(list(FAMILIES.values()), "chain")
@@ -64,13 +95,19 @@ class LearningLab(w.VBox):
     # settings
 
     @property
-    def settings(self):
+    def settings(self) -> Settings:
         """What Train would train now."""
-        names = ("family", "spins", "network", "symmetry", "curves", "steps")
-        return Settings(*(getattr(self, name) for name in names))
+        return Settings(
+            family=self.family,
+            spins=self.spins,
+            network=self.network,
+            symmetry=self.symmetry,
+            curves=self.curves,
+            steps=self.steps,
+        )
 
     @property
-    def phase(self):
+    def phase(self) -> str:
         """'data', 'preparing', 'training', 'done', 'stopped' or 'failed': of the run shown."""
         return (self._news or self.result).phase
 
@@ -121,7 +158,7 @@ class LearningLab(w.VBox):
 
     # training
 
-    def train(self):
+    def train(self) -> None:
         """Start a training with the present settings, in the background; one that is under way is stopped."""
         for lab in list(_TRAINING):
             lab.stop()
@@ -133,14 +170,14 @@ class LearningLab(w.VBox):
             self.running = True
         self.thread.start()
 
-    def stop(self):
-        """Stop the training; what it has found stays on the page."""
+    def stop(self) -> None:
+        """Stop the training, within a step; what it has found stays on the page."""
         with self._lock:
             if self._run is not None:
                 self._run.stop.set()
                 self._end(replace(self._news, phase="stopped"))
 
-    def close(self):
+    def close(self) -> None:
         """Stop the training and take the lab off the page."""
         self.stop()
         super().close()
@@ -233,8 +270,20 @@ class LearningLab(w.VBox):
         self.children = [w.HTML(TITLE), body, self._sentence, Page()]
         self.add_class("qtwin-explorer")
 
-    def snapshot(self):
-        """The static twin: a Figure of what is shown now, its paragraph, and a small table of the settings."""
+    def snapshot(self) -> Figure:
+        """The static twin: a Figure of what is shown now, its paragraph, and a small table of the settings.
+
+        Returns
+        -------
+        Figure
+            Errors and gap curves side by side; the description holds the table, in Markdown.
+
+        Examples
+        --------
+        >>> from qtwin.widgets import LearningLab
+        >>> "| family |" in LearningLab().snapshot().description
+        True
+        """
         result = self.result
         cells = {
             "family": _label(FAMILIES, result.settings.family),
@@ -256,7 +305,7 @@ class LearningLab(w.VBox):
         return f"LearningLab(family={self.family!r}, spins={self.spins}, network={self.network!r})"
 
 
-_TRAINING = set()  # labs with a training under way: one at a time, the cores are few
+_TRAINING: set[LearningLab] = set()  # labs with a training under way: one at a time, the cores are few
 
 TITLE = (
     '<div class="qtwin-title">Learning lab</div>'
@@ -264,8 +313,23 @@ TITLE = (
 )
 
 
-def symmetries(network, family):
-    """What a network can be told, by the names of ``SYMMETRIES``."""
+def symmetries(network: str, family: str) -> list[str]:
+    """What a network can be told, by the names of ``SYMMETRIES``.
+
+    Parameters
+    ----------
+    network, family : str
+        As the traits of :class:`LearningLab`.
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> symmetries("fcnn", "chain")
+    ['raw', 'gauge', 'all']
+    """
     if network == "graph":
         return ["order", "all", "ground"]
     return ["raw", "gauge"] if network == "lstm" and family != "chain" else ["raw", "gauge", "all"]

@@ -1,14 +1,19 @@
 """The LHZ explorer: break constraints by hand and watch where other states enter the low spectrum as C goes down."""
 
+from collections.abc import Sequence
+
 import ipywidgets as w
 import numpy as np
+import numpy.typing as npt
 from traitlets import Float, Int, List, TraitError, Unicode, observe, validate
 
 from ... import instances
+from ...figures import Figure
 from ...figures.figure import COLOURS, INK, number
 from ...figures.lhz import label, level_lines, level_traces, plot_lhz
 from ...ising import spins_of
-from ...lhz import lhz, needed_strength
+from ...lhz import LHZProblem, lhz, needed_strength
+from ...typing import Numbers
 from .._kit.controls import Control, Page, Panel, sentence, slider
 from ._map import map_svg
 
@@ -20,9 +25,35 @@ YOURS = 5  # trace of the state that is shown
 class LHZExplorer(w.VBox):
     """The parity encoding live: M logical spins with fields, their physical spins, constraints and strength C.
 
-    Traits: ``spins`` M 2 … 5, ``seed``, ``strength`` 0 … 8, ``logical`` (M values ±1), ``flips`` (indices of the
-    physical spins that are flipped against the codeword).  ``problem`` is the LHZProblem, ``state`` the physical
-    spins shown.  ``snapshot()`` is the static twin.
+    Parameters
+    ----------
+    **traits
+        What the attributes start with; ``logical`` and ``flips`` start with the ground state's codeword.
+
+    Attributes
+    ----------
+    spins : int, 2 … 5
+        M logical spins; the M(M + 1)/2 physical spins follow.
+    seed : int, 0 … 999
+        Of the instance, all pairs coupled.
+    strength : float, 0 … 8
+        C of the constraints, in the unit of the couplings.
+    logical : list of M values ±1
+        The codeword shown.
+    flips : list of int
+        Physical spins that are flipped against the codeword.
+    sentence : str
+        What is to see, in words.
+
+    Examples
+    --------
+    >>> from qtwin.widgets import LHZExplorer
+    >>> explorer = LHZExplorer(spins=3, strength=3.0)
+    >>> explorer.logical
+    [1, 1, -1]
+    >>> explorer.flips = [4]
+    >>> explorer.problem.broken(explorer.state).tolist()
+    [False, True, True]
     """
 
     spins = Int(3, min=2, max=MOST_SPINS)
@@ -41,12 +72,12 @@ class LHZExplorer(w.VBox):
     # state -> problem -> figures
 
     @property
-    def problem(self):
+    def problem(self) -> LHZProblem:
         """The LHZProblem shown."""
         return lhz(self._model, self.strength)
 
     @property
-    def state(self):
+    def state(self) -> npt.NDArray[np.int8]:
         """The physical spins shown (n,): the codeword of ``logical`` with ``flips`` flipped."""
         spins = self.problem.encode(self.logical)
         spins[self.flips] *= -1
@@ -180,8 +211,22 @@ class LHZExplorer(w.VBox):
         logical = [-1 if button.value else 1 for button in self._spin_buttons[: self.spins]]
         self._set(logical, [k for k in range(n) if self._bit_buttons[k].value])
 
-    def show_state(self, spins):
-        """Show physical spins (n,): the codeword that the majority reads, and the flips that remain."""
+    def show_state(self, spins: Numbers) -> None:
+        """Show physical spins: the codeword that the majority reads, and the flips that remain.
+
+        Parameters
+        ----------
+        spins : array_like of ±1, shape (n,)
+            In the order of ``problem.pairs``.
+
+        Examples
+        --------
+        >>> from qtwin.widgets import LHZExplorer
+        >>> explorer = LHZExplorer(spins=2)
+        >>> explorer.show_state([1, 1, -1])
+        >>> explorer.state.tolist()
+        [1, 1, -1]
+        """
         logical = self.problem.decode(spins)
         flips = np.flatnonzero(self.problem.encode(logical) != np.asarray(spins))
         self._set(logical.tolist(), flips.tolist())
@@ -253,8 +298,20 @@ class LHZExplorer(w.VBox):
         button.on_click(action)
         return button
 
-    def snapshot(self):
-        """The static twin: the map as it is now, its sentence, and a small table of the settings."""
+    def snapshot(self) -> Figure:
+        """The static twin: the map as it is now, its sentence, and a small table of the settings.
+
+        Returns
+        -------
+        Figure
+            That of ``plot_lhz``; the description holds the table, in Markdown.
+
+        Examples
+        --------
+        >>> from qtwin.widgets import LHZExplorer
+        >>> LHZExplorer(spins=3, flips=[4]).snapshot()
+        Figure('2 of 3 constraints broken: no logical state looks like this')
+        """
         energy, broken = self._energy(self.state)
         cells = {
             "logical spins": self.spins,
@@ -285,8 +342,27 @@ KEY = (
 )
 
 
-def level_sentence(found, needed, spins):
-    """What the low spectrum looks like at this strength: (states inside, is one the lowest), (needed C, …), M."""
+def level_sentence(found: tuple[int, bool], needed: Sequence[float], spins: int) -> str:
+    """What the low spectrum looks like at this strength.
+
+    Parameters
+    ----------
+    found : (int, bool)
+        How many states that are no codewords lie below the highest codeword, and whether one is the lowest.
+    needed : (float, float)
+        C from which the ground state is a codeword, and from which all of the 2^M lowest states are.
+    spins : int
+        M.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> level_sentence((0, False), (1.2, 3.7), 3)
+    'The 8 lowest states are the codewords, as from C = 3.7 on.'
+    """
     inside, lowest = found
     ground, sector = (f"{np.ceil(10 * c - 1e-9) / 10:.1f}" for c in needed)
     if lowest:

@@ -2,11 +2,13 @@
 
 import threading
 import time
+from dataclasses import replace
 
 import ipywidgets as w
 import numpy as np
 from traitlets import Bool, Enum, Int, TraitError, Unicode, link, observe, validate
 
+from ...figures import Figure
 from .._kit.controls import Control, Page, pills, sentence, slider
 from . import _panels as panels
 from ._run import Run, S, Settings
@@ -30,10 +32,43 @@ BREATH = 1.0  # and between two sentences: a screen reader reads them
 class TwinExplorer(w.VBox):
     """A digital twin of a small problem beside its exact levels, made in the background, with a stop button.
 
-    Traits: ``problem`` ('tfim', 'rhm'), ``seed`` of the RHM instance, ``spins`` 3 … 10, ``recipe`` ('paper',
-    'accurate', 'sampled'), ``epsilon`` (0.01 … 0.00001) and ``start`` ('last', 'random') of the recipe 'paper',
-    ``point`` 0 … 20, the s that is looked at.  ``run()`` starts in the background, ``stop()`` ends it within a task;
-    ``running``, ``result``, ``sentence``.  ``snapshot()`` is the static twin.
+    Parameters
+    ----------
+    **traits
+        What the attributes start with.  The first twin is made at once, in about a second.
+
+    Attributes
+    ----------
+    problem : {'tfim', 'rhm'}
+        The uniform chain, or all pairs with couplings and fields from -5 … 5.
+    seed : int, 0 … 99
+        Of the RHM instance.
+    spins : int, 3 … 10
+    recipe : {'paper', 'accurate', 'sampled'}
+    epsilon : {0.01, 0.001, 0.0001, 0.00001}
+        Stop rule of the recipe 'paper': the standard deviation of E below it.
+    start : {'last', 'random'}
+        Where that recipe starts each s: at the last one, or at random.
+    point : int, 0 … 20
+        Which s is looked at.
+    running : bool
+        Whether a run is under way.
+    sentence : str
+        What is to see, in words.
+    result
+        The last whole run: its ``twin``, the ``exact`` Spectrum, ``fidelity`` and ``amplitudes``.
+    thread : threading.Thread or None
+        Of the last run.
+
+    Examples
+    --------
+    >>> from qtwin.widgets import TwinExplorer
+    >>> explorer = TwinExplorer(problem="tfim", spins=3)
+    >>> explorer.phase, explorer.result.twin.n
+    ('done', 3)
+    >>> explorer.recipe = "accurate"
+    >>> explorer.settings.recipe, explorer.result.settings.recipe
+    ('accurate', 'paper')
     """
 
     problem = Enum(list(PROBLEMS.values()), "rhm")
@@ -63,13 +98,13 @@ class TwinExplorer(w.VBox):
     # settings
 
     @property
-    def settings(self):
+    def settings(self) -> Settings:
         """What Run would solve now."""
         seed = self.seed if self.problem == "rhm" else 0
         return Settings(self.problem, self.spins, seed, self.recipe, self.epsilon, self.start)
 
     @property
-    def phase(self):
+    def phase(self) -> str:
         """'running', 'done', 'stopped' or 'failed': of the last run."""
         return (self._news or self.result).phase
 
@@ -100,8 +135,19 @@ class TwinExplorer(w.VBox):
 
     # running
 
-    def run(self):
-        """Make the twin of the present settings, in the background; one that is under way is stopped."""
+    def run(self) -> None:
+        """Make the twin of the present settings, in the background; one that is under way is stopped.
+
+        Examples
+        --------
+        >>> from qtwin.widgets import TwinExplorer
+        >>> explorer = TwinExplorer(problem="tfim", spins=3)
+        >>> explorer.recipe = "accurate"
+        >>> explorer.run()
+        >>> explorer.thread.join()
+        >>> explorer.phase, explorer.result.settings.recipe
+        ('done', 'accurate')
+        """
         for explorer in list(_RUNNING):
             explorer.stop()
         with self._lock:
@@ -112,14 +158,14 @@ class TwinExplorer(w.VBox):
             self.running = True
         self.thread.start()
 
-    def stop(self):
-        """Stop the run; what was shown stays."""
+    def stop(self) -> None:
+        """Stop the run, within a task; what was shown stays."""
         with self._lock:
             if self._run is not None:
                 self._run.stop.set()
-                self._end(type(self._news)(**vars(self._news) | {"phase": "stopped"}))
+                self._end(replace(self._news, phase="stopped"))
 
-    def close(self):
+    def close(self) -> None:
         """Stop the run and take the explorer off the page."""
         self.stop()
         super().close()
@@ -200,8 +246,14 @@ class TwinExplorer(w.VBox):
         self.add_class("qtwin-explorer")
         self.add_class("qtwin-four")
 
-    def snapshot(self):
-        """The static twin: a Figure of what is shown now, its paragraph, and a small table of the result."""
+    def snapshot(self) -> Figure:
+        """The static twin: a Figure of what is shown now, its paragraph, and a small table of the result.
+
+        Returns
+        -------
+        Figure
+            The four panels; the description holds the table, in Markdown.
+        """
         twin, i = self.result.twin, self.point
         true = self.result.exact.levels[:, :2]
         error = np.abs(twin.energies / true - 1).max(axis=0)
@@ -225,7 +277,7 @@ class TwinExplorer(w.VBox):
         return f"TwinExplorer(problem={self.problem!r}, spins={self.spins}, recipe={self.recipe!r})"
 
 
-_RUNNING = set()  # explorers with a run under way: one at a time, the cores are few
+_RUNNING: set[TwinExplorer] = set()  # explorers with a run under way: one at a time, the cores are few
 
 TITLE = (
     '<div class="qtwin-title">Twin explorer</div>'
