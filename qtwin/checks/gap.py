@@ -176,7 +176,8 @@ def even_gap(gap: Any) -> None:
     qtwin.checks.NotYet: even gap = 0: that is E1 - E0: its minimum 0 is at s = 1, and the level is odd (one fermion), \
 out of reach
     """
-    require(not (isinstance(gap, Real) and np.isnan(float(gap))), "even gap is NaN: too few levels at some s; ask for more")
+    missing = isinstance(gap, Real) and np.isnan(float(gap))
+    require(not missing, "even gap is NaN: too few levels at some s; ask for more")
     modes = _modes(8)  # (places, 8), rising
     middle = modes[len(modes) // 2]
     number(

@@ -1,16 +1,43 @@
 """Paired experiments: the gain of each schedule over the baseline, problem by problem, with intervals."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import plotly.graph_objects as go
 
-from .figure import COLOURS, INK, SYMBOLS, legend, new_figure, rgba
+from .figure import COLOURS, INK, SYMBOLS, Figure, legend, new_figure, rgba
+
+if TYPE_CHECKING:
+    from ..experiment import Result
 
 
-def plot_comparison(result, *, effect=0.02, title=None, description=None):
+def plot_comparison(
+    result: "Result", *, effect: float = 0.02, title: str | None = None, description: str | None = None
+) -> Figure:
     """Gain in success over the baseline schedule, with 95 % intervals: each problem, then their mean.
 
-    result: of :func:`qtwin.experiment.compare`, at least two runs and two schedules.  effect: the gain whose
-    price in programmings the description names.
+    Parameters
+    ----------
+    result : Result
+        Of :func:`qtwin.experiment.compare`, at least two runs and two schedules.
+    effect : float
+        The gain, a probability, whose price in programmings the description names.
+    title, description : str, optional
+        In place of those found in the numbers.
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> from qtwin import experiment, figures, instances
+    >>> from qtwin.annealers import EmulatedAnnealer
+    >>> schedules = {"linear": [(0, 0), (5, 1)], "slow": [(0, 0), (20, 1)]}
+    >>> problem = {"pair": instances.chain(2, rng=1)}
+    >>> result = experiment.compare(problem, schedules, EmulatedAnnealer(seed=0), 2, 10, progress=False)
+    >>> len(figures.plot_comparison(result).data)
+    2
     """
     if len(result.schedules) < 2 or result.runs < 2:
         size = f"{len(result.schedules)} schedules and {result.runs} runs"

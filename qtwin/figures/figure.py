@@ -1,6 +1,7 @@
 """The one look of all figures: colours, template, roles, and the Figure class with its static twin."""
 
 import textwrap
+from typing import Any
 
 import plotly.graph_objects as go
 
@@ -31,8 +32,15 @@ __all__ = [
 ]
 
 
-def template():
-    """The plotly template of the kit: white ground, light grid, 14 px text, 16 px axis titles."""
+def template() -> go.layout.Template:
+    """The plotly template of the kit: white ground, light grid, 14 px text, 16 px axis titles.
+
+    Examples
+    --------
+    >>> from qtwin import figures
+    >>> figures.template().layout.width
+    860
+    """
     ticks = dict(
         ticks="outside", ticklen=5, tickcolor=LINE, tickfont=dict(size=14, color=MUTED), exponentformat="power"
     )
@@ -61,28 +69,58 @@ class Figure(go.Figure):
 
     In a notebook it displays as a PNG (drawn by matplotlib) and then its ``description``.
     ``interactive()`` gives the zoomable widget, ``png()`` the bytes of the picture.
+
+    Parameters
+    ----------
+    *args, **kwargs
+        Of plotly's Figure.
+    description : str
+        Markdown.
+
+    Examples
+    --------
+    >>> from qtwin import figures, instances
+    >>> figure = figures.plot_problem(instances.chain(3, rng=1))
+    >>> print(figure.description[:50])
+    Line: J < 0 solid, J > 0 dashed, width ∝ |J|. Arro
     """
 
-    def __init__(self, *args, description="", **kwargs):
+    def __init__(self, *args: Any, description: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._description = description
 
     @property
-    def description(self):
+    def description(self) -> str:
         """One or two sentences on what to see, numbers included; Markdown."""
         return self._description
 
     @description.setter
-    def description(self, text):
+    def description(self, text: str) -> None:
         self._description = str(text)
 
-    def png(self, scale=2):
-        """The static twin: PNG bytes, ``scale`` × the figure's size in pixels."""
+    def png(self, scale: float = 2) -> bytes:
+        """The static twin, drawn by matplotlib.
+
+        Parameters
+        ----------
+        scale : float
+            Size of the picture over the figure's size in pixels.
+
+        Returns
+        -------
+        bytes
+
+        Examples
+        --------
+        >>> from qtwin import figures, instances
+        >>> figures.plot_problem(instances.chain(3, rng=1)).png(scale=1)[1:4]
+        b'PNG'
+        """
         from ._mpl.figure import png
 
         return png(self, scale)
 
-    def interactive(self):
+    def interactive(self) -> go.FigureWidget:
         """The same figure as a widget: zoom, pan, hover, click on the legend."""
         from ._interactive import FigureWidget
 
@@ -111,8 +149,37 @@ def _restore(make, props, description):
     return figure
 
 
-def new_figure(title, description, *, x=None, y=None, width=860, height=420, **layout):
-    """An empty figure with the template, a wrapped title, and axis titles."""
+def new_figure(
+    title: str,
+    description: str,
+    *,
+    x: str | None = None,
+    y: str | None = None,
+    width: int = 860,
+    height: int = 420,
+    **layout: Any,
+) -> Figure:
+    """An empty figure with the template, a wrapped title, and axis titles.
+
+    Parameters
+    ----------
+    title, description : str
+    x, y : str, optional
+        Titles of the axes.
+    width, height : int
+        Pixels.
+    **layout
+        Of plotly's ``update_layout``; a ``margin`` replaces single sides.
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> new_figure("Nothing yet", "No curve is drawn.", x="time t (µs)")
+    Figure('Nothing yet')
+    """
     lines = _balanced(title, max(30, int((width - 100) / 8.3)))
     margin = dict(l=76, r=28, t=34 + 24 * len(lines), b=64) | layout.pop("margin", {})
     heading = dict(text="<b>" + "<br>".join(lines) + "</b>", y=1 - (margin["t"] - 16) / height, yref="container")
@@ -132,8 +199,14 @@ def _balanced(text, most):
     return next((lines for lines in fits if len(lines) <= count), [""]) or [""]
 
 
-def legend(figure, where="below", drop=62):
-    """Put the legend inside at a corner ('top right', …), or ``drop`` px below the plotting area."""
+def legend(figure: Figure, where: str = "below", drop: float = 62) -> Figure:
+    """Put the legend inside at a corner ('top right', …), or ``drop`` px below the plotting area.
+
+    Returns
+    -------
+    Figure
+        The one given.
+    """
     if where == "below":
         names = [t.name for t in figure.data if t.showlegend is not False and t.name]
         rows = 1 + int(sum(62 + 8 * len(n) for n in names) // max(1, figure.layout.width - 100))

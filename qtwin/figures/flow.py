@@ -1,8 +1,12 @@
 """Errors and times of models of a chain's evolution: every model has one look in all figures."""
 
+from collections.abc import Collection, Mapping
+from typing import Any, Literal
+
 import numpy as np
 
-from .figure import COLOURS, INK, MUTED, SHADES, rgba, style
+from ..typing import Numbers
+from .figure import COLOURS, INK, MUTED, SHADES, Figure, rgba, style
 from .learning import plot_learning_curves
 from .lines import plot_lines
 
@@ -32,13 +36,47 @@ LOOKS = {  # how a name begins: colour, dash, marker
 }
 
 
-def plot_flow(curves, *, title, description, marks=(), seen=None, **options):
-    """Named curves {name: (x, y)} of models of the evolution; a model, known by how its name begins, has one look.
+def plot_flow(
+    curves: Mapping[str, tuple[Numbers, Numbers]],
+    *,
+    title: str,
+    description: str,
+    marks: Collection[str] | Literal[True] = (),
+    seen: float | None = None,
+    **options: Any,
+) -> Figure:
+    """Named curves of models of the evolution; a model, known by how its name begins, has one look.
 
     Trivial predictors are grey and dotted or dash-dotted, exact evolution is solid, what was learned is dashed.
-    marks: names drawn with markers on their lines, True for all; a curve of one point is a marker alone, so is a
-    ``source, …``.  seen: the largest x that was in the training; what lies beyond is shaded.  ``options`` are those of
-    ``plot_lines``: x, y, bands, log_x, log_y, x_range, y_range, where.  Raises ValueError for a name without a look.
+
+    Parameters
+    ----------
+    curves : {name: (x, y)}
+        A name begins with one of ``LOOKS``.
+    title, description : str
+    marks : names, or True for all
+        Drawn with markers on their lines; a curve of one point is a marker alone, so is a ``source, …``.
+    seen : float, optional
+        The largest x that was in the training; what lies beyond is shaded.
+    **options
+        Those of :func:`~qtwin.figures.plot_lines`: x, y, bands, log_x, log_y, x_range, y_range, where.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ValueError
+        For a name without a look.
+
+    Examples
+    --------
+    >>> from qtwin import figures
+    >>> curves = {"nothing moves": ([2, 3, 4], [0.5, 0.6, 0.7]), "spin-sru": ([2, 3, 4], [0.1, 0.1, 0.2])}
+    >>> figure = figures.plot_flow(curves, title="Errors", description="By size.", marks=True, seen=3)
+    >>> [trace.line.dash for trace in figure.data]
+    ['dot', 'dash']
     """
     looks = {name: _look(name) for name in curves}
     figure = plot_lines(curves, title=title, description=description, **options)
@@ -48,14 +86,39 @@ def plot_flow(curves, *, title, description, marks=(), seen=None, **options):
         fill.fillcolor = rgba(looks[name][0], 0.2)
     for trace in figure.data:
         if trace.name in looks:
-            _dress(trace, *looks[trace.name], marks is True or trace.name in marks)
+            colour, dash, symbol = looks[trace.name]
+            _dress(trace, colour, dash, symbol, marks is True or trace.name in marks)
     return figure if seen is None else _shade(figure, seen)
 
 
-def plot_seed_curves(panels, *, x="updates", title=None, description=None):
+def plot_seed_curves(
+    panels: Mapping[str, Mapping[str, tuple[Numbers, Numbers]]],
+    *,
+    x: str = "updates",
+    title: str | None = None,
+    description: str | None = None,
+) -> Figure:
     """Validation of several seeds: their median as in ``plot_learning_curves``, their range as a band at 20 %.
 
-    panels: {panel: {name: (x (K,), values (K, seeds))}}.
+    Parameters
+    ----------
+    panels : {panel: {name: (x (K,), values (K, seeds))}}
+    x : str
+        Title of the x axis.
+    title, description : str, optional
+        In place of those found in the numbers.
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> from qtwin import figures
+    >>> run = [0, 100], [[1.0, 2.0], [0.1, 0.3]]  # two seeds
+    >>> figure = figures.plot_seed_curves({"six spins": {"spin-sru": run}})
+    >>> figure.data[0].y.round(3).tolist()
+    [1.5, 0.2]
     """
     if not panels or not all(panels.values()):
         raise ValueError("panels must hold at least one run each, got none")

@@ -1,79 +1,184 @@
 """Learning curves, predictions and scores: how well a network knows the gap, and where it does not."""
 
+from collections.abc import Mapping, Sequence
 from textwrap import wrap
+from typing import TypeAlias
 
 import numpy as np
 import plotly.graph_objects as go
 
-from .figure import COLOURS, INK, SHADES, axis_title, legend, new_figure, number, rgba
+from ..typing import Numbers
+from .figure import COLOURS, INK, SHADES, Figure, axis_title, legend, new_figure, number, rgba
 
 GREEN, BASELINE = COLOURS["gap"], COLOURS["baseline"]
 _HUES = (GREEN, INK, "#8593a0", "#00513b")
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up")
 _FILLS = ((1.0, ""), (0.45, ""), (0.0, "/"), (0.0, "x"), (0.15, ""))
+Run: TypeAlias = tuple[Numbers, Numbers | None, Numbers | None]  # x, training, validation
 _LEAST = -0.25  # bars of R² end here: below, a number says how bad it is
 
 
-def plot_learning_curves(panels, *, baseline=None, x="epochs", y_range=None, title=None, description=None):
+def plot_learning_curves(
+    panels: Mapping[str, Run] | Mapping[str, Mapping[str, Run]],
+    *,
+    baseline: float | Mapping[str, float] | None = None,
+    x: str = "epochs",
+    y_range: tuple[float, float] | None = None,
+    title: str | None = None,
+    description: str | None = None,
+) -> Figure:
     """Training (dashed) and validation error (solid) on a log axis, the mean curve dotted.
 
-    panels: {name: (x, training, validation)} for one panel, or {panel: {name: (…)}} for several side by side.
-    training or validation may be None.  baseline: the mean curve's error, one number or {panel: number}.
+    Parameters
+    ----------
+    panels : {name: (x, training, validation)} or {panel: {name: (x, training, validation)}}
+        One panel, or several side by side; (K,) numbers each, training or validation may be None.
+    baseline : float or {panel: float}, optional
+        The mean curve's error.
+    x : str
+        Title of the x axis.
+    y_range : (float, float), optional
+        Lowest and highest error shown.
+    title, description : str, optional
+        In place of those found in the numbers.
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> from qtwin import figures
+    >>> figures.plot_learning_curves({"fcnn": ([1, 2, 3], [0.3, 0.05, 0.01], [0.3, 0.1, 0.1])}, baseline=0.4)
+    Figure('fcnn: new instances are 10 times harder than those it was trained on')
     """
-    panels = panels if isinstance(next(iter(panels.values())), dict) else {"": panels}
-    base = {panel: baseline.get(panel) if isinstance(baseline, dict) else baseline for panel in panels}
-    text = description or _curves_words(panels, base)
-    figure = new_figure(title or _curves_finding(panels, base), text)
-    names = list(dict.fromkeys(name for runs in panels.values() for name in runs))
-    limits = y_range or _log_limits(panels, base)
-    for k, (panel, runs) in enumerate(panels.items()):
-        _panel_axes(figure, k, len(panels), panel, x, limits)
+    nested = _nested(panels)
+    base = {panel: baseline.get(panel) if isinstance(baseline, Mapping) else baseline for panel in nested}
+    text = description or _curves_words(nested, base)
+    figure = new_figure(title or _curves_finding(nested, base), text)
+    names = list(dict.fromkeys(name for runs in nested.values() for name in runs))
+    limits = y_range or _log_limits(nested, base)
+    for k, (panel, runs) in enumerate(nested.items()):
+        _panel_axes(figure, k, len(nested), panel, x, limits)
         for name, run in runs.items():
             _add_run(figure, k, names.index(name), name, run)
         if base[panel] is not None:
             _flat(figure, k, [0, max(np.max(run[0]) for run in runs.values())], base[panel])
     legend(figure, "below")
-    return _room_above(figure, 26) if len(panels) > 1 else figure
+    return _room_above(figure, 26) if len(nested) > 1 else figure
 
 
 def plot_predictions(
-    s, pairs, *, intervals=None, log=False, unit=None, x="anneal fraction λ", title=None, description=None
-):
+    s: Numbers,
+    pairs: Mapping[str, tuple[Numbers, Numbers]],
+    *,
+    intervals: Mapping[str, tuple[Numbers, Numbers]] | None = None,
+    log: bool = False,
+    unit: str | None = None,
+    x: str = "anneal fraction λ",
+    title: str | None = None,
+    description: str | None = None,
+) -> Figure:
     """Exact (solid) and predicted (dashed) gap curves, the interval of a prediction as a band at 20 %.
 
-    s: (S,).  pairs: {name: (exact, predicted)}, (S,) each.  intervals: {name: (low, high)}.
+    Parameters
+    ----------
+    s : array_like, shape (S,)
+        Anneal fractions.
+    pairs : {name: (exact, predicted)}
+        Gaps, (S,) each.
+    intervals : {name: (low, high)}, optional
+        Of the predictions, (S,) each.
+    log : bool
+        Whether the gap axis is logarithmic.
+    unit : str, optional
+        Of the gaps, such as 'GHz'.
+    x : str
+        Title of the x axis; its last word is the symbol.
+    title, description : str, optional
+        In place of those found in the numbers.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ValueError
+        Where a curve has another shape than ``s``.
+
+    Examples
+    --------
+    >>> from qtwin import figures
+    >>> figures.plot_predictions([0, 0.5, 1], {"chain": ([2, 0.5, 1], [2, 0.7, 1.1])})
+    Figure('The prediction is off by at most 0.2')
     """
-    s, pairs = np.asarray(s, float), {name: tuple(np.asarray(v, float) for v in pair) for name, pair in pairs.items()}
-    for name, pair in pairs.items():
+    s, intervals = np.asarray(s, float), intervals or {}
+    curves = {name: tuple(np.asarray(v, float) for v in pair) for name, pair in pairs.items()}
+    for name, pair in curves.items():
         if any(v.shape != s.shape for v in pair):
             raise ValueError(f"{name!r} needs exact and predicted of shape {s.shape}, got {[v.shape for v in pair]}")
-    errors = {name: float(np.max(abs(p - e))) for name, (e, p) in pairs.items()}
-    worst = max(errors, key=errors.get)
+    errors = {name: float(np.max(abs(p - e))) for name, (e, p) in curves.items()}
+    worst = max(errors, key=lambda name: errors[name])
     found = f"The prediction is off by at most {number(errors[worst], 2)}"
-    found += f", worst for '{worst}'" if len(pairs) > 1 else ""
-    text = description or _pairs_words(s, pairs, x.split()[-1])
+    found += f", worst for '{worst}'" if len(curves) > 1 else ""
+    text = description or _pairs_words(s, curves, x.split()[-1])
     figure = new_figure(title or found, text, x=x, y=axis_title(f"gap g({x.split()[-1]})", unit))
-    for k, (name, (exact, predicted)) in enumerate(pairs.items()):
+    for k, (name, (exact, predicted)) in enumerate(curves.items()):
         colour = SHADES["gap"][k % len(SHADES["gap"])][0]
-        if name in (intervals or {}):
+        if name in intervals:
             _band(figure, s, intervals[name], colour)
         look = dict(mode="lines", line=dict(color=colour, width=2.6))
         figure.add_trace(go.Scatter(x=s, y=exact, name=f"{name}, exact", **look))
         look["line"] = dict(color=colour, width=2.6, dash="dash")
         figure.add_trace(go.Scatter(x=s, y=predicted, name=f"{name}, predicted", **look))
     figure.update_xaxes(range=[float(s.min()), float(s.max())])
-    top = max(v.max() for v in (*(v for pair in pairs.values() for v in pair), *_edges(intervals)))
+    top = max(v.max() for v in (*(v for pair in curves.values() for v in pair), *_edges(intervals)))
     figure.update_yaxes(**(dict(type="log") if log else dict(range=[0, 1.06 * top])))
     return legend(figure, "below")
 
 
-def plot_gap_scatter(pairs, *, log=True, unit=None, what="minimum gap", title=None, description=None):
+def plot_gap_scatter(
+    pairs: tuple[Numbers, Numbers] | Mapping[str, tuple[Numbers, Numbers]],
+    *,
+    log: bool = True,
+    unit: str | None = None,
+    what: str = "minimum gap",
+    title: str | None = None,
+    description: str | None = None,
+) -> Figure:
     """Predicted against true gaps, one dot each; on the dotted line a prediction is right.
 
-    pairs: {name: (true, predicted)} or one pair.  log=True takes both axes logarithmic (gaps must be > 0).
+    Parameters
+    ----------
+    pairs : {name: (true, predicted)} or (true, predicted)
+        Gaps, of one shape in each pair.
+    log : bool
+        Both axes logarithmic; gaps must then be > 0.
+    unit : str, optional
+        Of the gaps, such as 'GHz'.
+    what : str
+        What the dots are, in the axes' titles.
+    title, description : str, optional
+        In place of those found in the numbers.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ValueError
+        For gaps that are not finite, or not above 0 on a log axis.
+
+    Examples
+    --------
+    >>> from qtwin import figures
+    >>> figures.plot_gap_scatter(([0.1, 0.5, 0.8, 1.0], [0.15, 0.5, 0.8, 1.0]))
+    Figure('the smallest quarter is off by 50 %, the rest by 0 %')
     """
-    named = pairs if isinstance(pairs, dict) else {"": pairs}
-    named = {name: tuple(np.ravel(np.asarray(v, float)) for v in pair) for name, pair in named.items()}
+    given = pairs if isinstance(pairs, Mapping) else {"": pairs}
+    named = {name: tuple(np.ravel(np.asarray(v, float)) for v in pair) for name, pair in given.items()}
     every = np.concatenate([v for pair in named.values() for v in pair])
     if not np.isfinite(every).all() or (log and every.min() <= 0):
         raise ValueError("gaps must be finite, and above 0 on a log axis; use log=False or clip them")
@@ -92,12 +197,37 @@ def plot_gap_scatter(pairs, *, log=True, unit=None, what="minimum gap", title=No
     return legend(figure, "top left")
 
 
-def plot_score_ladder(scores, *, y="R² (share of the variance explained)", title=None, description=None):
-    """Bars of R²: {step: R²}, or {step: {part: R²}}, such as the thirds of λ, side by side.
+def plot_score_ladder(
+    scores: Mapping[str, float] | Mapping[str, Mapping[str, float]],
+    *,
+    y: str = "R² (share of the variance explained)",
+    title: str | None = None,
+    description: str | None = None,
+) -> Figure:
+    """Bars of R², one for each step.
 
     A bar below −0.25 is cut there; its number is the true one.
+
+    Parameters
+    ----------
+    scores : {step: R²} or {step: {part: R²}}
+        Parts, such as the thirds of λ, stand side by side; they are the same at every step.
+    y : str
+        Title of the y axis.
+    title, description : str, optional
+        In place of those found in the numbers.
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> from qtwin import figures
+    >>> figures.plot_score_ladder({"raw": 0.41, "gauge": 0.86})
+    Figure('R² rises from 0.41 (raw) to 0.86 (gauge)')
     """
-    table = {step: one if isinstance(one, dict) else {"": one} for step, one in scores.items()}
+    table = {step: one if isinstance(one, Mapping) else {"": one} for step, one in scores.items()}
     parts = list(next(iter(table.values())))
     if any(list(one) != parts for one in table.values()):
         raise ValueError(f"every step needs the same parts {parts}")
@@ -119,13 +249,38 @@ def plot_score_ladder(scores, *, y="R² (share of the variance explained)", titl
     return legend(figure, "below", drop=margin["b"] - 2) if len(parts) > 1 else figure
 
 
-def plot_error_against_size(curves, *, baseline=None, y="test MSE of log(1 + g)", title=None, description=None):
+def plot_error_against_size(
+    curves: Mapping[str, Sequence[Numbers]],
+    *,
+    baseline: Sequence[Numbers] | Mapping[str, Sequence[Numbers]] | None = None,
+    y: str = "test MSE of log(1 + g)",
+    title: str | None = None,
+    description: str | None = None,
+) -> Figure:
     """Error against the number of spins on a log axis, one marked line a network; the mean curve dotted.
 
-    curves: {name: (sizes, error)} or {name: (sizes, error, spread)}, the spread (one standard deviation) as a band.
-    baseline: (sizes, error) of the mean curve, or {name: (sizes, error)}.
+    Parameters
+    ----------
+    curves : {name: (sizes, error)} or {name: (sizes, error, spread)}
+        (K,) numbers each; the spread, one standard deviation, is drawn as a band.
+    baseline : (sizes, error) or {name: (sizes, error)}, optional
+        Of the mean curve.
+    y : str
+        Title of the y axis.
+    title, description : str, optional
+        In place of those found in the numbers.
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> from qtwin import figures
+    >>> figures.plot_error_against_size({"curve": ([6, 8, 10], [0.01, 0.02, 0.04])})
+    Figure('curve: 4 times the error at M = 10 as at M = 6')
     """
-    based = baseline if isinstance(baseline, dict) else {"mean curve": baseline} if baseline is not None else {}
+    based = baseline if isinstance(baseline, Mapping) else {"mean curve": baseline} if baseline is not None else {}
     text = description or _sizes_words(curves, based)
     figure = new_figure(title or _sizes_finding(curves, based), text, x="number of spins M", y=y)
     for k, (name, (sizes, error, *spread)) in enumerate(curves.items()):
@@ -145,6 +300,11 @@ def plot_error_against_size(curves, *, baseline=None, y="test MSE of log(1 + g)"
     figure.update_xaxes(tickvals=sizes.tolist(), range=[sizes[0] - 0.3, sizes[-1] + 0.3])
     figure.update_yaxes(type="log")
     return legend(figure, "below")
+
+
+def _nested(panels):
+    """{panel: {name: run}}; a single panel has no name."""
+    return panels if isinstance(next(iter(panels.values())), Mapping) else {"": panels}
 
 
 def _panel_axes(figure, k, count, name, x, limits):
@@ -207,7 +367,7 @@ def _band(figure, x, band, colour):
 
 
 def _edges(intervals):
-    return [np.asarray(edge, float) for band in (intervals or {}).values() for edge in band]
+    return [np.asarray(edge, float) for band in intervals.values() for edge in band]
 
 
 def _log_limits(panels, base):

@@ -1,20 +1,46 @@
 """The LHZ encoding drawn: logical couplings and their physical spins, and the levels over the strength C."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 import plotly.graph_objects as go
 
-from .figure import COLOURS, INK, MUTED, legend, new_figure, number, rgba, subscript
+from ..typing import Array, Numbers
+from .figure import COLOURS, INK, MUTED, Figure, legend, new_figure, number, rgba, subscript
 from .problem import COUPLING
+
+if TYPE_CHECKING:
+    from ..lhz import LHZProblem
 
 GREEN, CROSS = COLOURS["gap"], COLOURS["flagged"]
 NODE_PX = 44
 LINES = 40  # states with broken constraints that are drawn over C
 
 
-def plot_lhz(problem, spins=None, *, title=None, description=None):
+def plot_lhz(
+    problem: "LHZProblem", spins: Numbers | None = None, *, title: str | None = None, description: str | None = None
+) -> Figure:
     """An LHZProblem: on the left the logical spins and couplings, on the right a physical spin for each coupling.
 
-    spins: (n,) physical spins ±1; then arrows show them, and broken constraints carry a cross.
+    Parameters
+    ----------
+    problem : LHZProblem
+    spins : array_like of ±1, shape (n,), optional
+        Physical spins; then arrows show them, and broken constraints carry a cross.
+    title, description : str, optional
+        In place of those found in the numbers.
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> from qtwin import figures, instances
+    >>> from qtwin.lhz import lhz
+    >>> figures.plot_lhz(lhz(instances.all_to_all(3, rng=28)))
+    Figure('3 logical spins: their 6 fields and couplings become 6 physical spins')
     """
     broken = None if spins is None else problem.broken(np.asarray(spins))
     figure = new_figure(title or _finding(problem, broken), description or _words(problem, broken), height=430)
@@ -32,10 +58,31 @@ def plot_lhz(problem, spins=None, *, title=None, description=None):
     return legend(figure, "below", drop=6)
 
 
-def plot_lhz_levels(problem, *, widest=6.0, title=None, description=None):
+def plot_lhz_levels(
+    problem: "LHZProblem", *, widest: float = 6.0, title: str | None = None, description: str | None = None
+) -> Figure:
     """Levels of an LHZProblem over the strength C, counted from the lowest codeword: where other states get in.
 
     Codewords are level lines; a state with k broken constraints rises by 2k·C.  The problem's own strength is marked.
+
+    Parameters
+    ----------
+    problem : LHZProblem
+    widest : float
+        Largest C shown.
+    title, description : str, optional
+        In place of those found in the numbers.
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> from qtwin import figures, instances
+    >>> from qtwin.lhz import lhz
+    >>> figures.plot_lhz_levels(lhz(instances.all_to_all(3, rng=28), 4.0))
+    Figure('At C = 4 the 8 lowest states are the codewords')
     """
     codewords, others = level_lines(problem, widest)
     inside = intruders(problem, codewords, others)
@@ -54,13 +101,13 @@ def plot_lhz_levels(problem, *, widest=6.0, title=None, description=None):
     return legend(figure, "below")
 
 
-def pyramid(problem):
+def pyramid(problem: "LHZProblem") -> Array:
     """Places (n, 2) of the physical spins: the grid turned by 45°, neighbours (i, i + 1) in the bottom row."""
     i, j = problem.pairs.T
     return np.stack([(i + j) / 2, j - i], axis=1).astype(float)
 
 
-def label(problem, k):
+def label(problem: "LHZProblem", k: int) -> str:
     """'h₀' or 'J₀₁': what the k-th physical spin carries."""
     i, j = problem.pairs[k].tolist()
     if problem.auxiliary:
@@ -68,10 +115,28 @@ def label(problem, k):
     return f"J{subscript(i)}{subscript(j)}"
 
 
-def level_lines(problem, widest):
-    """Energies of the codewords above the lowest (rising), and of other states (m, 2): at C = 0, broken constraints.
+def level_lines(problem: "LHZProblem", widest: float) -> tuple[Array, Array]:
+    """Energies of the codewords, and of the other states that stay longest below the highest codeword.
 
-    The other states are those that stay longest below the highest codeword.
+    Parameters
+    ----------
+    problem : LHZProblem
+    widest : float
+        Largest C shown.
+
+    Returns
+    -------
+    codewords : ndarray, shape (c,)
+        Energies above the lowest one, rising.
+    others : ndarray, shape (m, 2)
+        At most 40: energy above the lowest codeword at C = 0, and number of broken constraints.
+
+    Examples
+    --------
+    >>> from qtwin import instances
+    >>> from qtwin.lhz import lhz
+    >>> [lines.shape for lines in level_lines(lhz(instances.all_to_all(3, rng=28)), 6.0)]
+    [(8,), (40, 2)]
     """
     shift = problem.strength * len(problem.constraints)
     broken = problem.violations()
@@ -83,14 +148,23 @@ def level_lines(problem, widest):
     return codewords, others[np.argsort(-leaves, kind="stable")[:LINES]]
 
 
-def intruders(problem, codewords, others):
-    """Energies, at the problem's strength, of the drawn states that lie below the highest codeword."""
+def intruders(problem: "LHZProblem", codewords: Array, others: Array) -> Array:
+    """Energies, at the problem's strength, of the drawn states that lie below the highest codeword, rising.
+
+    ``codewords`` and ``others`` are those of :func:`level_lines`.
+    """
     now = others[:, 0] + 2 * others[:, 1] * problem.strength
     return np.sort(now[now < codewords[-1]])
 
 
-def level_traces(codewords, others, widest, strength, inside):
-    """Traces: other codewords, states with broken constraints, the ground codeword, the strength, who is inside."""
+def level_traces(
+    codewords: Array, others: Array, widest: float, strength: float, inside: Sequence[float] | Array
+) -> list[go.Scatter]:
+    """Traces: other codewords, states with broken constraints, the ground codeword, the strength, who is inside.
+
+    ``codewords`` and ``others`` are those of :func:`level_lines`, ``inside`` of :func:`intruders`; ``widest`` and
+    ``strength`` are values of C.
+    """
     span = np.array([0, widest])
     rest = np.array([[c, c, np.nan] for c in codewords[1:]]).ravel()
     ends = np.minimum((codewords[-1] - others[:, 0]) / (2 * others[:, 1]), widest)
@@ -162,7 +236,7 @@ def _plaquettes(figure, problem, broken):
         figure.add_trace(go.Scatter(x=middle[:, 0], y=middle[:, 1], marker=look, name="broken constraint", **square))
 
 
-def outline(corners, shrink=1.0):
+def outline(corners: Array, shrink: float = 1.0) -> Array:
     """The corners (3 or 4, 2) in order around their middle, closed; ``shrink`` < 1 leaves room between neighbours."""
     middle = corners.mean(0)
     x, y = (corners - middle).T

@@ -1,13 +1,18 @@
 """Lines: any named curves, annealing functions A(s) and B(s), anneal schedules s(t)."""
 
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 import plotly.graph_objects as go
 
+from ..typing import Numbers
 from .figure import (
     INK,
     MUTED,
     SHADES,
     SYMBOLS,
+    Figure,
     axis_title,
     legend,
     new_figure,
@@ -17,27 +22,62 @@ from .figure import (
     with_unit,
 )
 
+if TYPE_CHECKING:
+    from ..schedule import AnnealingFunctions, AnnealSchedule
+
 
 def plot_lines(
-    curves,
+    curves: Mapping[str, tuple[Numbers, Numbers]],
     *,
-    title,
-    description,
-    x="x",
-    y="y",
-    roles=None,
-    bands=None,
-    log_x=False,
-    log_y=False,
-    x_range=None,
-    y_range=None,
-    where=None,
-):
-    """Named curves {name: (x, y)} with the kit's styles.
+    title: str,
+    description: str,
+    x: str = "x",
+    y: str = "y",
+    roles: Mapping[str, str] | None = None,
+    bands: Mapping[str, tuple[Numbers, Numbers]] | None = None,
+    log_x: bool = False,
+    log_y: bool = False,
+    x_range: tuple[float, float] | None = None,
+    y_range: tuple[float, float] | None = None,
+    where: str | None = None,
+) -> Figure:
+    """Named curves with the kit's styles.
 
-    roles: {name: role}, e.g. 'exact', 'gap predicted', 'emulated points'.  bands: {name: (low, high)},
-    the interval of that curve at 20 %.  where: the legend's place, 'below' or e.g. 'top right'.
-    Raises ValueError for an unknown role or x and y of different lengths.
+    Parameters
+    ----------
+    curves : {name: (x, y)}
+        (K,) numbers each.
+    title, description : str
+    x, y : str
+        Titles of the axes.
+    roles : {name: role}, optional
+        Such as 'exact', 'gap predicted', 'emulated points': colour, line and marks.
+    bands : {name: (low, high)}, optional
+        The interval of that curve, at 20 %.
+    log_x, log_y : bool
+        Logarithmic axes.
+    x_range, y_range : (float, float), optional
+        What is shown, in the units of the numbers.
+    where : str, optional
+        The legend's place, 'below' or e.g. 'top right'.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ValueError
+        For an unknown role, or x and y of different lengths.
+
+    Examples
+    --------
+    >>> from qtwin import figures
+    >>> curves = {"exact": ([0, 1], [2, 1]), "network": ([0, 1], [2, 1.1])}
+    >>> roles = {"exact": "gap", "network": "gap predicted"}
+    >>> figure = figures.plot_lines(curves, title="Two gaps", description="They part.", roles=roles)
+    >>> figure, figure.data[1].line.dash
+    (Figure('Two gaps'), 'dash')
     """
     roles, bands = roles or {}, bands or {}
     unknown = [name for name in (*roles, *bands) if name not in curves]
@@ -52,9 +92,31 @@ def plot_lines(
     return legend(figure, where or "below") if len(curves) > 1 else figure
 
 
-def plot_functions(functions, *, title=None, description=None):
-    """Annealing functions A(s), B(s): one AnnealingFunctions or {name: AnnealingFunctions}."""
-    named = functions if isinstance(functions, dict) else {functions.name: functions}
+def plot_functions(
+    functions: "AnnealingFunctions | Mapping[str, AnnealingFunctions]",
+    *,
+    title: str | None = None,
+    description: str | None = None,
+) -> Figure:
+    """Annealing functions A(s), B(s).
+
+    Parameters
+    ----------
+    functions : AnnealingFunctions or {name: AnnealingFunctions}
+    title, description : str, optional
+        In place of those found in the numbers.
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> from qtwin import AnnealingFunctions, figures
+    >>> figures.plot_functions(AnnealingFunctions.linear())
+    Figure('The driver A(s) fades and the problem B(s) takes over: A = B at s = 0.5')
+    """
+    named = functions if isinstance(functions, Mapping) else {functions.name: functions}
     s = np.linspace(0, 1, 201)
     unit = next(iter(named.values())).unit
     crossings = {name: _crossing(s, f.A(s), f.B(s)) for name, f in named.items()}
@@ -74,9 +136,32 @@ def plot_functions(functions, *, title=None, description=None):
     return legend(figure, "top centre" if len(named) == 1 else "below")
 
 
-def plot_schedules(schedules, *, title=None, description=None):
-    """Anneal schedules s(t): one AnnealSchedule (or list of (t in µs, s)), or {name: schedule}."""
-    named = schedules if isinstance(schedules, dict) else {"schedule": schedules}
+def plot_schedules(
+    schedules: "AnnealSchedule | Sequence[Sequence[float]] | Mapping[str, AnnealSchedule | Sequence[Sequence[float]]]",
+    *,
+    title: str | None = None,
+    description: str | None = None,
+) -> Figure:
+    """Anneal schedules s(t).
+
+    Parameters
+    ----------
+    schedules : AnnealSchedule or [(time in µs, s), …], or {name: one of these}
+        'linear' is drawn as the baseline.
+    title, description : str, optional
+        In place of those found in the numbers.
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> from qtwin import AnnealSchedule, figures
+    >>> figures.plot_schedules({"linear": AnnealSchedule.linear(20), "mine": [(0, 0), (5, 0.5), (20, 1)]})
+    Figure('2 ways through the same 20 µs')
+    """
+    named = schedules if isinstance(schedules, Mapping) else {"schedule": schedules}
     points = {name: np.asarray(getattr(one, "points", one), float) for name, one in named.items()}
     words = [f"{name}: {len(p)} points in {number(p[-1, 0], 4)} µs" for name, p in points.items()]
     slow = min(points, key=lambda name: points[name][-1, 0])

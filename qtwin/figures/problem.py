@@ -1,9 +1,15 @@
 """The problem itself: its graph, and its classical energies."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import plotly.graph_objects as go
 
-from .figure import COLOURS, INK, MUTED, legend, new_figure, number
+from ..typing import Array, Numbers
+from .figure import COLOURS, INK, MUTED, Figure, legend, new_figure, number
+
+if TYPE_CHECKING:
+    from ..ising import IsingModel
 
 COUPLING = {
     "J < 0: spins want to agree": (COLOURS["ground"], "solid"),
@@ -13,11 +19,35 @@ NODE_PX = 34
 ARROW_PX = 22
 
 
-def plot_problem(model, *, positions=None, title=None, description=None):
-    """The graph of an IsingModel: couplings as lines (J < 0 solid blue, J > 0 dashed orange, width ∝ |J|),
-    fields as arrows in the nodes, pointing where the field pulls the spin (h > 0 pulls it down).
+def plot_problem(
+    model: "IsingModel",
+    *,
+    positions: Numbers | None = None,
+    title: str | None = None,
+    description: str | None = None,
+) -> Figure:
+    """The graph of an IsingModel with its couplings and fields.
 
-    positions: (n, 2) places of the spins; by default a line for a chain, a circle otherwise.
+    Couplings are lines (J < 0 solid blue, J > 0 dashed orange, width ∝ |J|), fields arrows in the nodes, pointing
+    where the field pulls the spin (h > 0 pulls it down).
+
+    Parameters
+    ----------
+    model : IsingModel
+    positions : array_like, shape (n, 2), optional
+        Places of the spins; by default a line for a chain, a circle otherwise.
+    title, description : str, optional
+        In place of those found in the numbers.
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> from qtwin import IsingModel, figures
+    >>> figures.plot_problem(IsingModel.from_dict([0.5, 0, 0], {(0, 1): -1.0, (1, 2): 0.3}))
+    Figure('3 spins, 2 couplings: agreement pays on 1, difference on 1')
     """
     line = is_chain(model)
     places = layout(model) if positions is None else np.asarray(positions, float)
@@ -35,10 +65,34 @@ def plot_problem(model, *, positions=None, title=None, description=None):
     return legend(figure, "below" if line else "top left", drop=6)
 
 
-def plot_energies(model, *, sort=True, most=256, title=None, description=None):
+def plot_energies(
+    model: "IsingModel",
+    *,
+    sort: bool = True,
+    most: int = 256,
+    title: str | None = None,
+    description: str | None = None,
+) -> Figure:
     """The classical energies of an IsingModel, ground states marked.
 
-    sort=True: the lowest ``most`` in rising order; sort=False: all by basis index.
+    Parameters
+    ----------
+    model : IsingModel
+    sort : bool
+        True: the lowest ``most`` in rising order.  False: all by basis index.
+    most : int
+    title, description : str, optional
+        In place of those found in the numbers.
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> from qtwin import IsingModel, figures
+    >>> figures.plot_energies(IsingModel.from_dict([0, 0], {(0, 1): -1.0}))
+    Figure('2 ground states, 2 below the next energy')
     """
     energies = np.asarray(model.energies())
     ground = np.asarray(model.ground_states())
@@ -63,13 +117,20 @@ def plot_energies(model, *, sort=True, most=256, title=None, description=None):
     return legend(figure, "bottom right" if sort else "below")
 
 
-def is_chain(model):
+def is_chain(model: "IsingModel") -> bool:
     """True if the couplings form a path 0–1–2–… (or part of one)."""
     return model.n <= 14 and not np.triu(model.J, 2).any()
 
 
-def layout(model):
-    """Places of the spins, (n, 2): a line for a chain, else a circle starting at the top, clockwise."""
+def layout(model: "IsingModel") -> Array:
+    """Places of the spins, (n, 2): a line for a chain, else a circle starting at the top, clockwise.
+
+    Examples
+    --------
+    >>> from qtwin import instances
+    >>> layout(instances.chain(3, rng=1)).tolist()
+    [[-1.0, 0.0], [0.0, 0.0], [1.0, 0.0]]
+    """
     k = np.arange(model.n)
     if is_chain(model):
         return np.stack([k - (model.n - 1) / 2, np.zeros(model.n)], axis=1)
@@ -77,8 +138,11 @@ def layout(model):
     return np.stack([np.cos(turn), np.sin(turn)], axis=1)
 
 
-def arrow(x, y, h, length):
-    """A polyline for a field arrow centred at (x, y): stem and head; down for h > 0, None-separated."""
+def arrow(x: float, y: float, h: float, length: float) -> tuple[list[float | None], list[float | None]]:
+    """A polyline for a field arrow centred at (x, y): stem and head; down for h > 0, None-separated.
+
+    ``h`` is the field over the strongest one, ``length`` that of the longest arrow in the units of x and y.
+    """
     if h == 0:
         return [x, None], [y, None]
     half = 0.5 * length * (0.45 + 0.55 * min(1.0, abs(h))) * (-1 if h > 0 else 1)

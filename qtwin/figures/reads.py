@@ -1,23 +1,65 @@
 """Answers of an annealer: energies of the reads against the exact ground state, level probabilities."""
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import plotly.graph_objects as go
 
-from .figure import COLOURS, INK, legend, new_figure, number, percent, rgba
+from ..typing import Model
+from .figure import COLOURS, INK, Figure, legend, new_figure, number, percent, rgba
+
+if TYPE_CHECKING:
+    from dimod import SampleSet
 
 KINDS = ("emulated", "recorded", "measured")
 _FILLS = ((1.0, ""), (0.35, ""), (0.0, "/"), (0.65, "x"))
 
 
-def plot_energy_histogram(answers, model, *, kind="emulated", most=8, title=None, description=None):
+def plot_energy_histogram(
+    answers: "SampleSet | Mapping[str, SampleSet]",
+    model: Model,
+    *,
+    kind: str = "emulated",
+    most: int = 8,
+    title: str | None = None,
+    description: str | None = None,
+) -> Figure:
     """Share of reads at each energy above the exact ground state of ``model``.
 
-    answers: a SampleSet, or {name: SampleSet}.  kind: 'emulated', 'recorded' or 'measured'.  At most
-    ``most`` energies are drawn, the rest is put together as 'higher'.
+    Parameters
+    ----------
+    answers : dimod.SampleSet or {name: SampleSet}
+    model : Model
+        The one that was sampled.
+    kind : {'emulated', 'recorded', 'measured'}
+        Where the reads come from.
+    most : int
+        At most so many energies are drawn, the rest is put together as 'higher'.
+    title, description : str, optional
+        In place of those found in the numbers.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ValueError
+        For an unknown ``kind``, or a read below the ground state: the answers are of another problem.
+
+    Examples
+    --------
+    >>> import dimod
+    >>> from qtwin import IsingModel, figures
+    >>> model = IsingModel.from_dict([0.5, 0.0], {(0, 1): -1.0})
+    >>> reads = dimod.SampleSet.from_samples_bqm([{0: -1, 1: -1}, {0: 1, 1: 1}], model.to_bqm())
+    >>> figures.plot_energy_histogram(reads, model)
+    Figure('50.0 % of the reads find the ground state')
     """
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
-    named = answers if isinstance(answers, dict) else {"": answers}
+    named = answers if isinstance(answers, Mapping) else {"": answers}
     energies = np.asarray(model.energies(), float)
     lowest, size = float(energies.min()), float(np.ptp(energies)) or 1.0
     tables = {name: _shares(one, lowest, size) for name, one in named.items()}
@@ -37,10 +79,36 @@ def plot_energy_histogram(answers, model, *, kind="emulated", most=8, title=None
     return _grouped(figure, bars, labels, kind)
 
 
-def plot_level_probabilities(info, *, unit=None, most=8, title=None, description=None):
+def plot_level_probabilities(
+    info: Mapping[str, Any] | Mapping[str, Mapping[str, Any]],
+    *,
+    unit: str | None = None,
+    most: int = 8,
+    title: str | None = None,
+    description: str | None = None,
+) -> Figure:
     """Probabilities of the lowest levels at the end of an emulated anneal.
 
-    info: the annealer's ``info`` (keys level_energies, level_probabilities), or {name: info}.
+    Parameters
+    ----------
+    info : dict or {name: dict}
+        The annealer's ``info`` (keys level_energies, level_probabilities).
+    unit : str, optional
+        Of the energies.
+    most : int
+        At most so many levels are drawn, the rest is put together as 'higher'.
+    title, description : str, optional
+        In place of those found in the numbers.
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> from qtwin import figures
+    >>> figures.plot_level_probabilities({"level_energies": [-2, -1, 0], "level_probabilities": [0.7, 0.2, 0.1]})
+    Figure('The lowest level holds 70.0 %')
     """
     named = {"": info} if "level_probabilities" in info else info
     energies = np.asarray(next(iter(named.values()))["level_energies"], float)

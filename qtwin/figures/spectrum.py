@@ -1,11 +1,16 @@
 """Spectra and gaps along the anneal, gaps of many instances, gaps against two couplings."""
 
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 import plotly.graph_objects as go
 
+from ..typing import Array, Numbers
 from .figure import (
     COLOURS,
     SHADES,
+    Figure,
     axis_title,
     legend,
     new_figure,
@@ -17,11 +22,44 @@ from .figure import (
     with_unit,
 )
 
+if TYPE_CHECKING:
+    from ..exact import Spectrum
 
-def plot_spectrum(spectrum, *, unit=None, mark=True, x="anneal fraction s", title=None, description=None):
+
+def plot_spectrum(
+    spectrum: "Spectrum",
+    *,
+    unit: str | None = None,
+    mark: bool = True,
+    x: str = "anneal fraction s",
+    title: str | None = None,
+    description: str | None = None,
+) -> Figure:
     """Levels over s of a Spectrum: E0 blue, E1 vermillion, higher ones grey, the smallest gap marked.
 
-    x: the axis's name; its last word is the symbol, e.g. 'anneal fraction λ'.
+    Parameters
+    ----------
+    spectrum : Spectrum
+    unit : str, optional
+        Of the energies; by default that of the spectrum.
+    mark : bool
+        Whether the smallest gap is marked.
+    x : str
+        Title of the x axis; its last word is the symbol, e.g. 'anneal fraction λ'.
+    title, description : str, optional
+        In place of those found in the numbers.
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> from qtwin import AnnealingFunctions, IsingModel, figures
+    >>> from qtwin import spectrum as solve
+    >>> levels = solve(IsingModel([0.5], [[0.0]]), AnnealingFunctions.linear(), [0, 0.4, 0.8, 1], levels=2)
+    >>> figures.plot_spectrum(levels)
+    Figure('The two lowest levels come within 0.894 at s = 0.8')
     """
     s, levels = np.asarray(spectrum.s), np.asarray(spectrum.levels)
     unit = unit or getattr(spectrum, "unit", None)
@@ -46,12 +84,40 @@ def plot_spectrum(spectrum, *, unit=None, mark=True, x="anneal fraction s", titl
     return figure
 
 
-def plot_gap(gaps, *, unit=None, log=False, x="anneal fraction s", title=None, description=None):
-    """The gap E1 - E0 over s, its minimum as a dot: a Spectrum, or {name: Spectrum or (s, gap)}.
+def plot_gap(
+    gaps: "Spectrum | Mapping[str, Spectrum | tuple[Numbers, Numbers]]",
+    *,
+    unit: str | None = None,
+    log: bool = False,
+    x: str = "anneal fraction s",
+    title: str | None = None,
+    description: str | None = None,
+) -> Figure:
+    """The gap E1 - E0 over s, its minimum as a dot.
 
-    x: the axis's name; its last word is the symbol, e.g. 'anneal fraction λ'.
+    Parameters
+    ----------
+    gaps : Spectrum or {name: Spectrum or (s, gap)}
+    unit : str, optional
+        Of the gaps; by default that of the first spectrum.
+    log : bool
+        Whether the gap axis is logarithmic.
+    x : str
+        Title of the x axis; its last word is the symbol, e.g. 'anneal fraction λ'.
+    title, description : str, optional
+        In place of those found in the numbers.
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> from qtwin import figures
+    >>> figures.plot_gap({"chain": ([0, 0.5, 1], [2.0, 0.4, 1.0])}, unit="GHz")
+    Figure('The gap is smallest, 0.4 GHz, at s = 0.5')
     """
-    named = gaps if isinstance(gaps, dict) else {"gap": gaps}
+    named = gaps if isinstance(gaps, Mapping) else {"gap": gaps}
     unit = unit or getattr(next(iter(named.values())), "unit", None)
     curves, symbol = {name: _curve(one) for name, one in named.items()}, x.split()[-1]
     figure = new_figure(
@@ -76,12 +142,41 @@ def plot_gap(gaps, *, unit=None, log=False, x="anneal fraction s", title=None, d
     return legend(figure, "below") if len(curves) > 1 else figure
 
 
-def plot_gap_histogram(gaps, *, bins=40, unit=None, log=False, title=None, description=None):
-    """How the minimum gaps of many instances are spread: {family: array of gaps} or one array.
+def plot_gap_histogram(
+    gaps: Numbers | Mapping[str, Numbers],
+    *,
+    bins: int = 40,
+    unit: str | None = None,
+    log: bool = False,
+    title: str | None = None,
+    description: str | None = None,
+) -> Figure:
+    """How the minimum gaps of many instances are spread.
 
-    log=True takes bins of equal width in log10.  Shares are of each family's instances per bin.
+    Parameters
+    ----------
+    gaps : array_like or {family: array_like}
+        Minimum gaps ≥ 0; shares are of each family's instances per bin.
+    bins : int
+    unit : str, optional
+        Of the gaps, such as 'GHz'.
+    log : bool
+        Bins of equal width in log10.
+    title, description : str, optional
+        In place of those found in the numbers.
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> from qtwin import figures
+    >>> figures.plot_gap_histogram({"chain": [0.1, 0.2, 0.4], "regular": [0.5, 0.6]}, bins=4)
+    Figure('Half of the chain instances have a minimum gap below 0.2')
     """
-    named = {k: np.asarray(v, float).ravel() for k, v in (gaps if isinstance(gaps, dict) else {"gaps": gaps}).items()}
+    families = gaps if isinstance(gaps, Mapping) else {"gaps": gaps}
+    named = {name: np.asarray(values, float).ravel() for name, values in families.items()}
     every = np.concatenate(list(named.values())) if named else np.empty(0)
     if any(v.size == 0 for v in named.values()) or not named or not np.isfinite(every).all() or every.min() < 0:
         raise ValueError("gaps must be finite numbers ≥ 0, at least one for each family")
@@ -90,7 +185,7 @@ def plot_gap_histogram(gaps, *, bins=40, unit=None, log=False, title=None, descr
     low = max(every[every > 0].min(initial=np.inf), 1e-12) if log else 0.0
     edges = np.geomspace(low, every.max(), bins + 1) if log else np.linspace(0, every.max() or 1.0, bins + 1)
     medians = {name: float(np.median(v)) for name, v in named.items()}
-    least = min(medians, key=medians.get)
+    least = min(medians, key=lambda name: medians[name])
     found = f"Half of the {least} instances have a minimum gap below {with_unit(number(medians[least], 2), unit)}"
     words = [
         f"{name}: median {number(medians[name], 2)}, {percent((v < 0.1).mean(), 0)} below 0.1 ({v.size:,} instances)"
@@ -112,10 +207,42 @@ def plot_gap_histogram(gaps, *, bins=40, unit=None, log=False, title=None, descr
     return legend(figure, "below") if len(named) > 1 else figure
 
 
-def plot_gap_surface(x, y, gap, *, labels=("J₁", "J₂"), unit=None, grid=None, title=None, description=None):
-    """The minimum gap against two couplings: x (X,), y (Y,), gap (Y, X); colours and contours.
+def plot_gap_surface(
+    x: Numbers,
+    y: Numbers,
+    gap: Numbers,
+    *,
+    labels: tuple[str, str] = ("J₁", "J₂"),
+    unit: str | None = None,
+    grid: bool | str | None = None,
+    title: str | None = None,
+    description: str | None = None,
+) -> Figure:
+    """The minimum gap against two couplings, in colours and contours.
 
-    grid: say so if the gaps are minima over a grid: True ('on the grid') or its symbol ('λ': 'on the λ grid').
+    Parameters
+    ----------
+    x : array_like, shape (X,)
+    y : array_like, shape (Y,)
+    gap : array_like, shape (Y, X)
+    labels : (str, str)
+        Names of x and y.
+    unit : str, optional
+        Of the gaps, such as 'GHz'.
+    grid : bool or str, optional
+        Say so if the gaps are minima over a grid: True ('on the grid') or its symbol ('λ': 'on the λ grid').
+    title, description : str, optional
+        In place of those found in the numbers.
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> from qtwin import figures
+    >>> figures.plot_gap_surface([0, 1], [-1, 0, 1], [[1, 0.8], [0.9, 0.3], [1, 0.7]])
+    Figure('The minimum gap falls to 0.3 at J₁ = 1, J₂ = 0')
     """
     x, y, gap = np.asarray(x, float), np.asarray(y, float), np.asarray(gap, float)
     if gap.shape != (y.size, x.size):
@@ -144,10 +271,16 @@ def plot_gap_surface(x, y, gap, *, labels=("J₁", "J₂"), unit=None, grid=None
     return figure
 
 
-def lowest(s, gap, low=None, where=None):
+def lowest(s: Array, gap: Array, low: float | None = None, where: float | None = None) -> tuple[float, float]:
     """The smallest gap and where (``low`` and ``where`` if given); the end, if the gap is as small there.
 
     'As small' is within 1e-6 of the widest gap: where a gap closes for good, its last digits are noise.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> lowest(np.array([0.0, 0.5, 1.0]), np.array([2.0, 0.4, 1.0]))
+    (0.4, 0.5)
     """
     k = int(np.argmin(gap))
     low, where = float(gap[k] if low is None else low), float(s[k] if where is None else where)
@@ -231,11 +364,26 @@ def _mark_gap(figure, spectrum, unit):
     )
 
 
-def label_place(x, curves, width, span=(0.0, 1.0)):
-    """Where a label ``width`` wide (a share of the axis) stands above the dot at x, clear of the curves below it.
+def label_place(
+    x: float, curves: Sequence[tuple[Array, Array]], width: float, span: tuple[float, float] = (0.0, 1.0)
+) -> tuple[str, float]:
+    """Where a label stands above the dot at x, clear of the curves below it.
 
-    Returns its anchor ('left', 'center', 'right': the side of the text at x) and the highest value of the
-    ``curves``, pairs of s and gap, over its width.
+    Parameters
+    ----------
+    x : float
+    curves : pairs of s and gap
+    width : float
+        Of the label, a share of the axis.
+    span : (float, float)
+        Ends of the axis.
+
+    Returns
+    -------
+    anchor : {'left', 'center', 'right'}
+        The side of the text at x.
+    top : float
+        The highest value of the curves over its width.
     """
     at = (x - span[0]) / ((span[1] - span[0]) or 1.0)
     anchor = "right" if at > 1 - width / 2 else "left" if at < width / 2 else "center"

@@ -3,10 +3,18 @@
 ``twin`` is anything with s, energies, flagged and history.curves; ``exact`` a Spectrum on the same s.
 """
 
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
 import numpy as np
 import plotly.graph_objects as go
 
-from .figure import COLOURS, INK, legend, new_figure, number, style
+from ..typing import Numbers
+from .figure import COLOURS, INK, Figure, legend, new_figure, number, style
+
+if TYPE_CHECKING:
+    from ..exact import Spectrum
+    from ..nqs.twin import Twin
 
 ROLES = ("ground", "excited")
 FLOOR = 1e-15  # errors are drawn from here on: below is rounding
@@ -16,8 +24,29 @@ ERROR = "|E − exact|"
 POINTS = 300  # of a learning curve or of amplitudes, at most
 
 
-def plot_twin(twin, exact, *, title=None, description=None):
-    """Levels of a twin on the exact ones, and the errors beside the gap on a log axis; crosses where it has doubts."""
+def plot_twin(twin: "Twin", exact: "Spectrum", *, title: str | None = None, description: str | None = None) -> Figure:
+    """Levels of a twin on the exact ones, and the errors beside the gap on a log axis; crosses where it has doubts.
+
+    Parameters
+    ----------
+    twin : Twin
+        Anything with n, recipe, s, energies, flagged.
+    exact : Spectrum
+        On the same s, two levels or more.
+    title, description : str, optional
+        In place of those found in the numbers.
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> from qtwin import AnnealingFunctions, figures, instances, spectrum, twin
+    >>> problem, s = (instances.tfim(3), AnnealingFunctions.exponential()), [0.0, 0.3, 0.6]
+    >>> figures.plot_twin(twin(*problem, s, progress=False), spectrum(*problem, s))
+    Figure("Recipe 'accurate', 3 spins: off by at most 0 %, nothing flagged")
+    """
     figure = new_figure(title or _finding(twin, exact), description or _words(twin, exact), height=440)
     two_panels(figure, [*level_traces(twin, exact)], [*error_traces(twin, exact)])
     figure.update_layout(
@@ -29,7 +58,7 @@ def plot_twin(twin, exact, *, title=None, description=None):
     return legend(figure, "below")
 
 
-def two_panels(figure, left, right):
+def two_panels(figure: Figure, left: Iterable[go.Scatter], right: Iterable[go.Scatter]) -> None:
     """Traces side by side in a figure; a name stands once in the legend."""
     figure.update_layout(
         xaxis=dict(domain=[0, 0.43]),
@@ -46,7 +75,7 @@ def two_panels(figure, left, right):
             figure.add_trace(trace.to_plotly_json() | dict(xaxis=f"x{axis}", yaxis=f"y{axis}", showlegend=shown))
 
 
-def level_traces(twin, exact):
+def level_traces(twin: "Twin", exact: "Spectrum") -> Iterator[go.Scatter]:
     """Exact levels thin and black, the twin's dashed on them, crosses where a level is flagged."""
     for k in range(exact.levels.shape[1] - 1, -1, -1):
         look = dict(color=INK, width=1.3) if k < 2 else style("higher")[0]
@@ -61,7 +90,7 @@ def level_traces(twin, exact):
     yield _flags(twin, twin.energies)
 
 
-def error_traces(twin, exact):
+def error_traces(twin: "Twin", exact: "Spectrum") -> Iterator[go.Scatter]:
     """|E - exact| of each level and the exact gap, from FLOOR on; crosses where a level is flagged."""
     levels = twin.energies.shape[1]
     error = np.maximum(np.abs(twin.energies - exact.levels[:, :levels]), FLOOR)
@@ -83,8 +112,11 @@ def _flags(twin, heights):
     return go.Scatter(x=x, y=y, mode="markers", marker=look, name="flagged", hovertemplate=hover)
 
 
-def amplitude_traces(pairs):
-    """A dot for each amplitude (the largest POINTS), exact across, network up; the dotted line is agreement."""
+def amplitude_traces(pairs: Mapping[str, tuple[Numbers, Numbers]]) -> Iterator[go.Scatter]:
+    """A dot for each amplitude (the largest POINTS), exact across, network up; the dotted line is agreement.
+
+    ``pairs``: {name of the level: (exact, network)}, (2^n,) numbers each.
+    """
     line = style("baseline")[0]
     yield go.Scatter(x=[-1, 1], y=[-1, 1], mode="lines", line=line, name="network = exact", hoverinfo="skip")
     for k, (name, (exact, network)) in enumerate(pairs.items()):
@@ -95,7 +127,7 @@ def amplitude_traces(pairs):
         yield go.Scatter(x=x, y=y, mode="markers", marker=look, name=name, hovertemplate=hover)
 
 
-def learning_traces(twin, exact, i):
+def learning_traces(twin: "Twin", exact: "Spectrum", i: int) -> Iterator[go.Scatter]:
     """|E - exact| step by step at the i-th s, each level in its colour."""
     for k in range(twin.energies.shape[1]):
         values = np.abs(np.asarray(twin.history.curves[i][k], float) - exact.levels[i, k])
