@@ -1,5 +1,7 @@
 """Colours, lines and symbols of all figures, and the roles that combine them."""
 
+from typing import Any
+
 INK, MUTED, GRID, LINE = "#1f2933", "#5f6b76", "#e8ecef", "#d5dbe0"
 FONT = "Inter, 'Helvetica Neue', Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
 COLOURS = {
@@ -23,7 +25,7 @@ SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x")
 _WORDS = {*COLOURS, "predicted", "points", "line"}
 
 
-def style(role):
+def style(role: str) -> tuple[dict[str, Any], bool]:
     """{'color', 'dash', 'width'} and whether to draw markers only, for a role such as 'gap predicted'.
 
     Raises ValueError for a word that is no role.
@@ -39,7 +41,7 @@ def style(role):
     return dict(color=colour, dash=dash, width=width), "points" in words
 
 
-def rgba(colour, alpha):
+def rgba(colour: str, alpha: float) -> str:
     """'#rrggbb' → 'rgba(r, g, b, alpha)'."""
     r, g, b = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     return f"rgba({r}, {g}, {b}, {alpha:g})"

@@ -36,8 +36,8 @@ def plot_comparison(
     >>> schedules = {"linear": [(0, 0), (5, 1)], "slow": [(0, 0), (20, 1)]}
     >>> problem = {"pair": instances.chain(2, rng=1)}
     >>> result = experiment.compare(problem, schedules, EmulatedAnnealer(seed=0), 2, 10, progress=False)
-    >>> len(figures.plot_comparison(result).data)
-    2
+    >>> figures.plot_comparison(result)
+    Figure("Success over 'linear': 'slow' +0.0 ± 0.0 points")
     """
     if len(result.schedules) < 2 or result.runs < 2:
         size = f"{len(result.schedules)} schedules and {result.runs} runs"

@@ -96,6 +96,7 @@ class Figure(go.Figure):
 
     @description.setter
     def description(self, text: str) -> None:
+        """Words of your own, Markdown."""
         self._description = str(text)
 
     def png(self, scale: float = 2) -> bytes:
