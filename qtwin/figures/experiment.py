@@ -1,18 +1,52 @@
 """Paired experiments: the gain of each schedule over the baseline, problem by problem, with intervals."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import numpy as np
 import plotly.graph_objects as go
 
 from .figure import COLOURS, INK, SYMBOLS, Figure, legend, new_figure, rgba
 
-if TYPE_CHECKING:
-    from ..experiment import Result
+
+class Paired(Protocol):
+    """What is drawn of a :class:`qtwin.experiment.Result`."""
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Names (P,)."""
+
+    @property
+    def schedules(self) -> tuple[str, ...]:
+        """Names (S,), the baseline first."""
+
+    @property
+    def baseline(self) -> str:
+        """Name of the first schedule."""
+
+    @property
+    def runs(self) -> int:
+        """Programmings of each problem and schedule."""
+
+    @property
+    def reads(self) -> int:
+        """Of each programming."""
+
+    @property
+    def kind(self) -> str:
+        """'emulated', 'recorded', 'measured' or 'sampled'."""
+
+    @property
+    def difference(self) -> Callable[..., Any]:
+        """(schedule, problem or None for the mean) → Interval of the gain."""
+
+    @property
+    def power_words(self) -> Callable[..., str]:
+        """(effect) → what it costs to see that gain, in words."""
 
 
 def plot_comparison(
-    result: "Result", *, effect: float = 0.02, title: str | None = None, description: str | None = None
+    result: Paired, *, effect: float = 0.02, title: str | None = None, description: str | None = None
 ) -> Figure:
     """Gain in success over the baseline schedule, with 95 % intervals: each problem, then their mean.
 

@@ -4,17 +4,16 @@
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import plotly.graph_objects as go
 
-from ..typing import Numbers
+from ..typing import Array, BoolArray, Numbers
 from .figure import COLOURS, INK, Figure, legend, new_figure, number, style
 
 if TYPE_CHECKING:
     from ..exact import Spectrum
-    from ..nqs.twin import Twin
 
 ROLES = ("ground", "excited")
 FLOOR = 1e-15  # errors are drawn from here on: below is rounding
@@ -24,13 +23,41 @@ ERROR = "|E − exact|"
 POINTS = 300  # of a learning curve or of amplitudes, at most
 
 
-def plot_twin(twin: "Twin", exact: "Spectrum", *, title: str | None = None, description: str | None = None) -> Figure:
+class TwinLike(Protocol):
+    """What is drawn of a :class:`qtwin.nqs.twin.Twin`."""
+
+    @property
+    def n(self) -> int:
+        """Number of spins."""
+
+    @property
+    def recipe(self) -> str:
+        """Its name."""
+
+    @property
+    def s(self) -> Array:
+        """Anneal fractions (S,)."""
+
+    @property
+    def energies(self) -> Array:
+        """(S, levels)."""
+
+    @property
+    def flagged(self) -> BoolArray:
+        """(S, levels), True where the twin does not vouch for the energy."""
+
+    @property
+    def history(self) -> Any:
+        """``history.curves[i][k]``: energies of level k at s[i], step by step."""
+
+
+def plot_twin(twin: TwinLike, exact: "Spectrum", *, title: str | None = None, description: str | None = None) -> Figure:
     """Levels of a twin on the exact ones, and the errors beside the gap on a log axis; crosses where it has doubts.
 
     Parameters
     ----------
     twin : Twin
-        Anything with n, recipe, s, energies, flagged.
+        Or anything with n, recipe, s (S,), energies and flagged (S, levels).
     exact : Spectrum
         On the same s, two levels or more.
     title, description : str, optional
@@ -75,7 +102,7 @@ def two_panels(figure: Figure, left: Iterable[go.Scatter], right: Iterable[go.Sc
             figure.add_trace(trace.to_plotly_json() | dict(xaxis=f"x{axis}", yaxis=f"y{axis}", showlegend=shown))
 
 
-def level_traces(twin: "Twin", exact: "Spectrum") -> Iterator[go.Scatter]:
+def level_traces(twin: TwinLike, exact: "Spectrum") -> Iterator[go.Scatter]:
     """Exact levels thin and black, the twin's dashed on them, crosses where a level is flagged."""
     for k in range(exact.levels.shape[1] - 1, -1, -1):
         look = dict(color=INK, width=1.3) if k < 2 else style("higher")[0]
@@ -90,7 +117,7 @@ def level_traces(twin: "Twin", exact: "Spectrum") -> Iterator[go.Scatter]:
     yield _flags(twin, twin.energies)
 
 
-def error_traces(twin: "Twin", exact: "Spectrum") -> Iterator[go.Scatter]:
+def error_traces(twin: TwinLike, exact: "Spectrum") -> Iterator[go.Scatter]:
     """|E - exact| of each level and the exact gap, from FLOOR on; crosses where a level is flagged."""
     levels = twin.energies.shape[1]
     error = np.maximum(np.abs(twin.energies - exact.levels[:, :levels]), FLOOR)
@@ -127,7 +154,7 @@ def amplitude_traces(pairs: Mapping[str, tuple[Numbers, Numbers]]) -> Iterator[g
         yield go.Scatter(x=x, y=y, mode="markers", marker=look, name=name, hovertemplate=hover)
 
 
-def learning_traces(twin: "Twin", exact: "Spectrum", i: int) -> Iterator[go.Scatter]:
+def learning_traces(twin: TwinLike, exact: "Spectrum", i: int) -> Iterator[go.Scatter]:
     """|E - exact| step by step at the i-th s, each level in its colour."""
     for k in range(twin.energies.shape[1]):
         values = np.abs(np.asarray(twin.history.curves[i][k], float) - exact.levels[i, k])
