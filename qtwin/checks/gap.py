@@ -170,11 +170,10 @@ def even_gap(gap: Any) -> None:
     Examples
     --------
     >>> from qtwin.checks import gap as check
-    >>> check.even_gap(0.0)
+    >>> check.even_gap(2.0)
     Traceback (most recent call last):
     ...
-    qtwin.checks.NotYet: even gap = 0: that is E1 - E0: its minimum 0 is at s = 1, and the level is odd (one fermion), \
-out of reach
+    qtwin.checks.NotYet: even gap = 2: that is the even gap at s = 1, the end
     """
     missing = isinstance(gap, Real) and np.isnan(float(gap))
     require(not missing, "even gap is NaN: too few levels at some s; ask for more")
