@@ -15,6 +15,7 @@ import numpy as np
 
 import qtwin
 from qtwin import AnnealingFunctions, AnnealSchedule, flow, gaps, instances, lhz, nqs, rules
+from qtwin.families import DRAWN
 
 LINEAR, DWAVE = AnnealingFunctions.linear(), AnnealingFunctions.dwave("Advantage_system7.1")
 GRID = np.linspace(0, 1, 11)
@@ -303,6 +304,11 @@ def parity():
 
 ITEMS = {
     **{f"spectrum {family}-{n}": partial(spectrum, family, n, *rest) for family, n, *rest in SPECTRA},
+    **{
+        f"spectrum {name}-6": partial(spectrum, name, 6, LINEAR, GRID, {})
+        for name in DRAWN
+        if name not in {case[0] for case in SPECTRA}
+    },
     **{f"curves {family}": partial(curves, family) for family in gaps.data.FAMILIES},
     "curves mixed": mixed_curves,
     **{f"draws {' '.join(case)}": partial(draws, *case) for case in product(gaps.data.FAMILIES, gaps.data.SPLITS)},

@@ -20,6 +20,7 @@ from qtwin._eigen.filtered_block import levels_block
 from qtwin._eigen.matvec import hamiltonian, thread_pool
 from qtwin._eigen.reduced_basis import levels_reduced
 from qtwin._support.threads import cores
+from qtwin.families import DRAWN
 
 S = np.linspace(0, 1, 31)
 A, B = 2 * (1 - S), 2 * S
@@ -131,7 +132,7 @@ def stress():
     """Largest differences between the reduced basis and the float64 block with 2 and with 6 levels, in units of A/2."""
     from tests.oracles import nasty_set
 
-    makers = {name: getattr(qtwin.instances, name) for name in ("chain", "regular", "all_to_all", "qubo", "rhm")}
+    makers = {name: getattr(qtwin.instances, name) for name in (*DRAWN, "qubo", "rhm")}
     problems = [(f"{name} {seed}", make(12, rng=seed)) for name, make in makers.items() for seed in range(20)]
     problems += [(f"{name} {seed}", model) for seed in range(3) for name, model in nasty_set(12, seed).items()]
     worst = []

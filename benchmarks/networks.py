@@ -26,16 +26,14 @@ from pathlib import Path
 import numpy as np
 
 from qtwin import gaps, shipped
+from qtwin.families import DRAWN
 from qtwin.gaps.recipes import RECIPES, cache_folder
 
 SEED = 0  # of the test instances
-_SMALL = dict.fromkeys(range(3, 11), 1000)
-COUNTS = {
-    "chain": _SMALL | {12: 200, 14: 100, 16: 24, 18: 6, 20: 4, 22: 4},
-    "regular": {M: 1000 for M in (4, 6, 8, 10)} | {12: 104, 14: 40, 16: 10, 18: 4, 20: 4, 22: 4},
-    "all_to_all": _SMALL | {12: 104, 14: 40, 16: 10, 18: 4, 20: 4, 22: 4},
-    "lhz": {3: 1000, 4: 1000, 5: 200, 6: 20},
-}
+_USUAL = dict.fromkeys(range(3, 11), 1000) | {12: 104, 14: 40, 16: 10, 18: 4, 20: 4, 22: 4}
+COUNTS = {name: {M: count for M, count in _USUAL.items() if one.fits(M)} for name, one in DRAWN.items()}
+COUNTS["chain"] |= {12: 200, 14: 100, 16: 24, 18: 6}
+COUNTS["lhz"] = {3: 1000, 4: 1000, 5: 200, 6: 20}
 LARGEST = {"corrected-all": 16}  # beyond, its input takes longer than the exact curve
 RESAMPLES = 1000
 SEEDS = 3  # columns kept for the seeds
@@ -203,7 +201,7 @@ def main(words=None):
         return None
     if options.names == ["data"]:
         for largest in [M for M in (10, 12, 14, 16, 18, 20, 22) if M <= options.largest]:  # the quick ones first
-            for family in ("chain", "regular", "all_to_all"):
+            for family in DRAWN:
                 found = test_curves(family, options.data, largest)
                 print(family, {M: len(curves) for M, curves in found.items()}, flush=True)
         print("lhz", {M: len(curves) for M, curves in test_curves("lhz", options.data, 4).items()})

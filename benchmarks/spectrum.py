@@ -20,19 +20,24 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 import numpy as np
 
 import qtwin
+from qtwin import families
 from qtwin._support.threads import cores
 from tests.oracles import dense_hamiltonian, nasty_set
 
 S = np.linspace(0, 1, 31)
 LINEAR = qtwin.AnnealingFunctions.linear()
-FAMILIES = (qtwin.instances.chain, qtwin.instances.regular, qtwin.instances.all_to_all)
 OURS = {3: 4096, 4: 2048, 5: 1024, 6: 512, 7: 256, 8: 192, 9: 128, 10: 64}  # curves a timed run
 
 
 def instances(n, count, seed=0):
-    """Families in rotation (3-regular: even n ≥ 4)."""
-    families = [f for f in FAMILIES if f is not FAMILIES[1] or (n >= 4 and n % 2 == 0)]
-    return [families[i % len(families)](n, rng=seed + i) for i in range(count)]
+    """Families in rotation, those that have n spins."""
+    makers = list(makers_of(n).values())
+    return [makers[i % len(makers)](n, rng=seed + i) for i in range(count)]
+
+
+def makers_of(n):
+    """{family: its function of ``qtwin.instances``} of the families that have n spins."""
+    return {name: getattr(qtwin.instances, name) for name, one in families.DRAWN.items() if one.fits(n)}
 
 
 def peers_of(model):
@@ -156,12 +161,10 @@ def accuracy(count=300):
     with ProcessPoolExecutor() as pool:
         for n in range(3, 10):
             row = []
-            for family in FAMILIES:
-                if family is FAMILIES[1] and (n < 4 or n % 2):
-                    continue
-                models = [family(n, rng=10_000 + i) for i in range(count)]
+            for family, make in makers_of(n).items():
+                models = [make(n, rng=10_000 + i) for i in range(count)]
                 errors = pool.map(worst, [models[i : i + 30] for i in range(0, count, 30)])
-                row.append(f"{family.__name__} {max(errors):.1e}")
+                row.append(f"{family} {max(errors):.1e}")
             nasty = list(nasty_set(n, 0).values())
             row.append(f"nasty ({len(nasty)}) {max(pool.map(worst, [[m] for m in nasty])):.1e}")
             print(f"n={n}: " + ", ".join(row), flush=True)

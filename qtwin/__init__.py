@@ -38,6 +38,7 @@ _NAMES = {
 }
 _MODULES = (
     "ising",
+    "families",
     "instances",
     "schedule",
     "rules",
@@ -75,6 +76,7 @@ if TYPE_CHECKING:
         errors,
         exact,
         experiment,
+        families,
         figures,
         fit,
         flow,

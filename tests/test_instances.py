@@ -1,27 +1,24 @@
 """Instances: reproducible, of the right family, distribution and degree."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from qtwin import instances
+from qtwin.families import DRAWN
 from qtwin.ising import IsingModel
 
-FAMILIES = {
-    "chain": lambda rng: instances.chain(6, rng=rng),
-    "regular": lambda rng: instances.regular(6, rng=rng),
-    "all_to_all": lambda rng: instances.all_to_all(6, rng=rng),
-    "rhm": lambda rng: instances.rhm(6, rng=rng),
-    "qubo": lambda rng: instances.qubo(6, rng=rng),
-}
+FAMILIES = {name: partial(getattr(instances, name), 6) for name in (*DRAWN, "rhm", "qubo")}
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_same_seed_same_instance(family):
     make = FAMILIES[family]
-    assert make(7) == make(7) == make(np.random.default_rng(7))
-    assert make(7) != make(8)
+    assert make(rng=7) == make(rng=7) == make(rng=np.random.default_rng(7))
+    assert make(rng=7) != make(rng=8)
     stream = np.random.default_rng(7)
-    assert make(stream) == make(7) and make(stream) != make(7)  # a Generator moves on
+    assert make(rng=stream) == make(rng=7) and make(rng=stream) != make(rng=7)  # a Generator moves on
 
 
 @pytest.mark.parametrize(
@@ -36,7 +33,7 @@ def test_same_seed_same_instance(family):
 )
 def test_seed_zero_never_changes(family, h0, sum_J):
     """Figures and shipped results hang on the seeds: numbers taken once."""
-    model = FAMILIES[family](0)
+    model = FAMILIES[family](rng=0)
     assert [model.h[0], model.J.sum()] == pytest.approx([h0, sum_J], abs=1e-12)
 
 
@@ -50,9 +47,9 @@ def test_couplings_of_each_family(n):
     assert instances.tfim(n) == IsingModel.from_dict({}, {(i, i + 1): 1 for i in range(n - 1)}, n=n)
 
 
-@pytest.mark.parametrize(("family", "width"), [("chain", 1), ("regular", 1), ("all_to_all", 1), ("rhm", 5)])
+@pytest.mark.parametrize(("family", "width"), [*((name, 1) for name in DRAWN), ("rhm", 5)])
 def test_values_are_uniform_and_symmetric(family, width):
-    models = [FAMILIES[family](seed) for seed in range(400)]
+    models = [FAMILIES[family](rng=seed) for seed in range(400)]
     for values in (np.concatenate([m.h for m in models]), np.concatenate([m.J[m.J != 0] for m in models])):
         assert abs(values).max() <= width < abs(values).max() * 1.01
         error = 5 * width / np.sqrt(values.size)  # five standard deviations, generously
@@ -96,6 +93,8 @@ def test_qubo_forms(form, factor):
         (lambda: instances.regular(4, 4, rng=0), "n > 4"),
         (lambda: instances.regular(4, -1, rng=0), "degree"),
         (lambda: instances.regular(4, 1.5, rng=0), "degree"),
+        (lambda: instances.ladder(5, rng=0), "ladders need an even number of spins, got 5; take 6"),
+        (lambda: instances.ladder(2, rng=0), "n must be an integer ≥ 4, got 2"),
         (lambda: instances.chain(0, rng=0), "n must be"),
         (lambda: instances.chain(2.0, rng=0), "n must be"),
         (lambda: instances.tfim(True), "n must be"),

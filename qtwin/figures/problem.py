@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import plotly.graph_objects as go
 
+from .. import families
 from ..typing import Array, Numbers
 from .figure import COLOURS, INK, MUTED, Figure, legend, new_figure, number
 
@@ -35,7 +36,8 @@ def plot_problem(
     ----------
     model : IsingModel
     positions : array_like, shape (n, 2), optional
-        Places of the spins; by default a line for a chain, a circle otherwise.
+        Places of the spins; by default as the family is drawn whose couplings these are (:mod:`qtwin.families`): a
+        line for a chain, two for a ladder, a circle otherwise.
     title, description : str, optional
         In place of those found in the numbers.
 
@@ -49,20 +51,22 @@ def plot_problem(
     >>> figures.plot_problem(IsingModel.from_dict([0.5, 0, 0], {(0, 1): -1.0, (1, 2): 0.3}))
     Figure('3 spins, 2 couplings: agreement pays on 1, difference on 1')
     """
-    line = is_chain(model)
-    places = layout(model) if positions is None else np.asarray(positions, float)
+    usual = layout(model)
+    places = usual if positions is None else np.asarray(positions, float)
     if places.shape != (model.n, 2):
         raise ValueError(f"positions must have shape {(model.n, 2)}, got {places.shape}")
+    line = not usual[:, 1].any()
+    rows = positions is None and not np.allclose(np.hypot(*usual.T), 1)
     height = 190 if line and positions is None else 420
     figure = new_figure(
         title or _finding(model), description or _words(model), height=height, margin=dict(l=28, r=28, b=16)
     )
     unit, limits = _frame(places, 860 - 56, height - figure.layout.margin.t - 16)
     _couplings(figure, model, places, label=np.count_nonzero(model.J) <= 12 and line)
-    _spins(figure, model, places, unit, line)
+    _spins(figure, model, places, unit, line, rows)
     figure.update_xaxes(visible=False, range=limits[0])
     figure.update_yaxes(visible=False, range=limits[1])
-    return legend(figure, "below" if line else "top left", drop=6)
+    return legend(figure, "below" if line or rows else "top left", drop=6)
 
 
 def plot_energies(
@@ -117,13 +121,8 @@ def plot_energies(
     return legend(figure, "bottom right" if sort else "below")
 
 
-def is_chain(model: "IsingModel") -> bool:
-    """True if the couplings form a path 0–1–2–… (or part of one)."""
-    return model.n <= 14 and not np.triu(model.J, 2).any()
-
-
 def layout(model: "IsingModel") -> Array:
-    """Places of the spins, (n, 2): a line for a chain, else a circle starting at the top, clockwise.
+    """Places of the spins, (n, 2), about the origin: a line for a chain, two for a ladder, a circle otherwise.
 
     Examples
     --------
@@ -131,11 +130,7 @@ def layout(model: "IsingModel") -> Array:
     >>> layout(instances.chain(3, rng=1)).tolist()
     [[-1.0, 0.0], [0.0, 0.0], [1.0, 0.0]]
     """
-    k = np.arange(model.n)
-    if is_chain(model):
-        return np.stack([k - (model.n - 1) / 2, np.zeros(model.n)], axis=1)
-    turn = np.pi / 2 - 2 * np.pi * k / model.n
-    return np.stack([np.cos(turn), np.sin(turn)], axis=1)
+    return families.places(model.J)
 
 
 def arrow(x: float, y: float, h: float, length: float) -> tuple[list[float | None], list[float | None]]:
@@ -178,7 +173,7 @@ def _couplings(figure, model, places, label):
             figure.add_annotation(x=x, y=y, text=text, showarrow=False, yshift=20, font=dict(size=14, color=INK))
 
 
-def _spins(figure, model, places, unit, line):
+def _spins(figure, model, places, unit, line, rows):
     disc = dict(size=NODE_PX, color="white", line=dict(color=INK, width=1.6))
     hover = [f"spin {i}: h = {number(h)}" for i, h in enumerate(model.h)]
     figure.add_trace(
@@ -193,7 +188,7 @@ def _spins(figure, model, places, unit, line):
     figure.add_trace(go.Scatter(x=x, y=y, name="arrow: pull of the field", **look))
     for i, (x, y) in enumerate(places):
         far = np.hypot(x, y) or 1.0
-        dx, dy = (0, -1) if line else (x / far, y / far)
+        dx, dy = (0, -1) if line else (0, np.sign(y)) if rows else (x / far, y / far)
         shift = dict(xshift=30 * dx, yshift=30 * dy)
         figure.add_annotation(x=x, y=y, text=str(i), showarrow=False, font=dict(size=14, color=MUTED), **shift)
 

@@ -8,6 +8,11 @@ H(λ) = (1-λ) H0 + λ Hp of source A (arXiv 2109.08492); λ is the anneal fract
     network = gaps.load("curve-chain")                          a shipped network
     network.predict(data[5].models())                           gaps (B, 31)
 
+>>> from qtwin import gaps
+>>> data = gaps.dataset("chain", [3, 4], 2, seed=1, progress=False)
+>>> gaps.load("curve-chain").predict(data[4].models()).shape
+(2, 31)
+
 Names load on first use; torch loads with the networks only.
 """
 
@@ -16,17 +21,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .._support.lazy import face
+from ..typing import Array
 
-LAMBDAS = np.linspace(0, 1, 31)
+LAMBDAS: Array = np.linspace(0, 1, 31)
 LAMBDAS.flags.writeable = False
 
-_NAMES = {"dataset": "data", "load": "zoo", "OutsideTraining": "zoo"}
+_NAMES = {"dataset": "data", "draw": "data", "load": "zoo", "OutsideTraining": "zoo"}
 _MODULES = ("data", "symmetry", "inputs", "curves", "networks", "recipes", "zoo")
 __all__ = ["LAMBDAS", *_NAMES, *_MODULES]
 
 if TYPE_CHECKING:
     from . import curves, data, inputs, networks, recipes, symmetry, zoo  # noqa: F401
-    from .data import dataset  # noqa: F401
+    from .data import dataset, draw  # noqa: F401
     from .zoo import OutsideTraining, load  # noqa: F401
 else:
     __getattr__, __dir__ = face(__name__, _NAMES, _MODULES)

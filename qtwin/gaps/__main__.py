@@ -37,7 +37,8 @@ def _parser():
 
     data = commands.add_parser("dataset", help="exact gap curves into a folder")
     data.set_defaults(run=_dataset)
-    data.add_argument("family", nargs="*", metavar="FAMILY", help=f"{', '.join(FAMILIES)} (--paper: the first three)")
+    of_paper = ", ".join(PAPER_SIZES)
+    data.add_argument("family", nargs="*", metavar="FAMILY", help=f"{', '.join(FAMILIES)} (--paper: {of_paper})")
     data.add_argument("--sizes", type=_sizes, help="such as 3-9 or 4,6,8")
     data.add_argument("--per-size", type=int, help="instances of each size")
     data.add_argument("--split", choices=SPLITS, default="train")

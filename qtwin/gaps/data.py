@@ -1,10 +1,10 @@
 """Exact gap curves as data: any number of instances of a family, made by any executor, kept in shards.
 
-An instance has couplings J and fields h independent and uniform in [-1, 1] (source A, arXiv
-2109.08492) on an open chain, a random 3-regular graph or all pairs.  The family 'lhz' has the all-to-all
-instances of the same seed, with the gap of their LHZ problem (:mod:`qtwin.lhz`).  Instances come in blocks; the
-random stream of a block is keyed by (seed, split, family, M, block), and a curve is computed with
-the same neighbours whatever is asked for.  So the numbers do not depend on the executor or on how
+An instance has couplings J and fields h independent and uniform in [-1, 1] on the graph of its family
+(:mod:`qtwin.families`; chain, 3-regular graph and all pairs are source A's, arXiv 2109.08492).  The family 'lhz' has
+the all-to-all instances of the same seed, with the gap of their LHZ problem (:mod:`qtwin.lhz`).  Instances come in
+blocks; the random stream of a block is keyed by (seed, split, stream number of the family, M, block), and a curve is
+computed with the same neighbours whatever is asked for.  So the numbers do not depend on the executor or on how
 many workers it has (on processors of one kind: another may differ in the last bits), a longer data set
 begins with the shorter one, and the splits share nothing.
 
@@ -12,41 +12,65 @@ Cost: that of :func:`qtwin.gap_curves`, about 0.3 ms a curve at M = 5, 5 ms at M
 """
 
 import hashlib
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from os import PathLike
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._support.memory import refuse_if_too_big
 from .._support.threads import cores
 from ..exact import BLOCK_N, DENSE_N, MAX_N, _bar, _gap, _grid, _group_size, _solve, _two_levels
-from ..instances import _regular_edges
+from ..families import FAMILIES as ENTRIES
+from ..families import entry
 from ..ising import IsingModel, classical_energies
 from ..lhz import lhz
 from ..schedule import AnnealingFunctions
+from ..typing import Annealing, Array, Executor, IntArray, Numbers
 from . import LAMBDAS
 
-FAMILIES = ("chain", "regular", "all_to_all", "lhz")
-STREAMS = {"chain": 0, "regular": 1, "all_to_all": 2}  # key of the random stream: fixed for ever, as stored data are
+if TYPE_CHECKING:
+    from ._shards import Shards
+
+FAMILIES = tuple(ENTRIES)
 SPLITS = ("train", "validation", "test")
-DEGREE = 3  # of the regular graphs
 STRENGTH = 3.0  # C of the LHZ problems, source A's
-LARGEST_LHZ = 6  # 21 physical spins
+LEAST = 2  # spins
+MAX_DRAW = 4096  # spins of instances without curves
+Instances = tuple[Array, Array, Array]  # h (count, M), J (count, M, M), gap (count, S)
+Keep = Callable[["Block", Instances], None]  # what is done with a solved block
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Curves:
     """Instances of one size with their exact gaps.
 
-    h: (B, M) fields.  J: (B, M, M) couplings, symmetric, diagonal zero.  gap: (B, S) E1 - E0.
     Arrays are read-only float64; a slice of Curves is Curves.
+
+    Parameters
+    ----------
+    h : array, shape (B, M)
+        Fields.
+    J : array, shape (B, M, M)
+        Couplings, symmetric, diagonal zero.
+    gap : array, shape (B, S)
+        E1 - E0.
+
+    Examples
+    --------
+    >>> from qtwin import gaps
+    >>> curves = gaps.dataset("chain", 3, 5, seed=0, progress=False)[3]
+    >>> curves, curves[1:3].h.shape
+    (Curves(5 instances, M=3, 31 points), (2, 3))
     """
 
-    h: np.ndarray
-    J: np.ndarray
-    gap: np.ndarray
+    h: Array
+    J: Array
+    gap: Array
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("h", "J", "gap"):
             array = getattr(self, name).view()
             array.flags.writeable = False
@@ -55,20 +79,20 @@ class Curves:
     def __reduce__(self):  # through the constructor, so that a copy is read-only too
         return Curves, (self.h, self.J, self.gap)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.h)
 
-    def __getitem__(self, rows):
+    def __getitem__(self, rows: Any) -> "Curves":
         if isinstance(rows, (int, np.integer)):
             raise TypeError("Curves take slices or index arrays; for one instance use curves[k : k + 1]")
         return Curves(self.h[rows], self.J[rows], self.gap[rows])
 
     @property
-    def log_gap(self):
+    def log_gap(self) -> Array:
         """log(1 + g), (B, S): what networks are trained on."""
         return np.log1p(self.gap)
 
-    def models(self):
+    def models(self) -> list[IsingModel]:
         """The instances as a list of B :class:`IsingModel`."""
         return models(self.h, self.J)
 
@@ -80,22 +104,39 @@ class Curves:
 class GapData:
     """Exact curves of one family by size: ``data[M]`` → :class:`Curves`.
 
-    s: (S,) anneal fractions (λ).  seed, split: what the instances were drawn with.
+    Parameters
+    ----------
+    family : str
+        Name of the family.
+    s : array, shape (S,)
+        Anneal fractions (λ).
+    seed : int
+    split : str
+        What the instances were drawn with.
+    curves : dict
+        {M: Curves}.
+
+    Examples
+    --------
+    >>> from qtwin import gaps
+    >>> data = gaps.dataset("ladder", [4, 6], {4: 3, 6: 2}, seed=0, progress=False)
+    >>> data, data.sizes, len(data)
+    (GapData('ladder', train, M=4: 3, M=6: 2), (4, 6), 5)
     """
 
     family: str
-    s: np.ndarray
+    s: Array
     seed: int
     split: str
-    curves: dict
+    curves: dict[int, Curves]
 
     @property
-    def sizes(self):
+    def sizes(self) -> tuple[int, ...]:
         """Sizes M, rising."""
         return tuple(sorted(self.curves))
 
     @property
-    def sha256(self):
+    def sha256(self) -> str:
         """Hash of all numbers: equal for equal data, bit by bit."""
         digest = hashlib.sha256(np.ascontiguousarray(self.s, "<f8"))
         for M in self.sizes:
@@ -103,12 +144,12 @@ class GapData:
                 digest.update(np.ascontiguousarray(array, "<f8"))
         return digest.hexdigest()
 
-    def __getitem__(self, M):
+    def __getitem__(self, M: int) -> Curves:
         if M not in self.curves:
             raise KeyError(f"no curves of size M={M}; there are {', '.join(map(str, self.sizes))}")
         return self.curves[M]
 
-    def __len__(self):
+    def __len__(self) -> int:
         return sum(map(len, self.curves.values()))
 
     def __repr__(self):
@@ -117,31 +158,71 @@ class GapData:
 
 
 def dataset(
-    family, sizes, per_size, *, seed, functions=None, s=None, split="train", executor=None, path=None, progress=True
-):
+    family: str,
+    sizes: int | Iterable[int],
+    per_size: int | dict[int, int],
+    *,
+    seed: int,
+    functions: Annealing | None = None,
+    s: Numbers | None = None,
+    split: str = "train",
+    executor: Executor | None = None,
+    path: str | PathLike[str] | None = None,
+    progress: bool = True,
+) -> GapData:
     """Exact gap curves of random instances → :class:`GapData`.
 
-    family: 'chain', 'regular' (3-regular, even M ≥ 4 only), 'all_to_all' or 'lhz' (M ≤ 6).  sizes: M or several.
-    per_size: instances of each size, or a dict by size.  functions, s: as in ``gap_curves``; by
-    default linear on the 31 ``LAMBDAS``.  split: 'train', 'validation' or 'test'.  executor: any
-    ``concurrent.futures.Executor``, Dask's included; threads on all cores by default.
+    Parameters
+    ----------
+    family : str
+        'chain', 'regular' (3-regular), 'all_to_all', 'lhz' (M ≤ 6), 'ladder': a name of
+        :data:`qtwin.families.FAMILIES`, which says the sizes too ('regular' and 'ladder': even M ≥ 4).
+    sizes : int or list of int
+        M, or several.
+    per_size : int or dict
+        Instances of each size, or {M: instances}.
+    seed : int
+        From 0 to 2^63 - 1.
+    functions, s
+        As in :func:`qtwin.gap_curves`; by default linear, on the 31 ``LAMBDAS``.
+    split : {'train', 'validation', 'test'}
+        Which of three streams that share nothing.
+    executor : concurrent.futures.Executor, optional
+        Who computes, Dask's included; by default threads on all cores.
+    path : str or path, optional
+        A folder that keeps the curves in shards as they are done.  A run that was killed goes on where it stopped, a
+        finished one is only read; the result is the same, bit by bit.
+    progress : bool
+        Show a bar.
 
-    path: a folder that keeps the curves in shards as they are done.  A run that was killed goes on
-    where it stopped, a finished one is only read; the result is the same, bit by bit.
+    Returns
+    -------
+    GapData
 
-    Raises ValueError for arguments that do not fit, a folder made with other ones and a shard whose
-    hash is wrong, MemoryError and OSError with figures if memory or disk would not do.
+    Raises
+    ------
+    ValueError
+        For arguments that do not fit, a folder made with other ones and a shard whose hash is wrong.
+    MemoryError, OSError
+        With figures, if memory or disk would not do.
+
+    Examples
+    --------
+    >>> from qtwin import gaps
+    >>> data = gaps.dataset("chain", [3, 4], 10, seed=1, progress=False)
+    >>> data[4].gap.shape, float(data[4].gap[0, 0].round(3))
+    ((10, 31), 2.0)
     """
     functions = AnnealingFunctions.linear() if functions is None else functions
-    s, a, b = _grid(functions, LAMBDAS if s is None else s)
+    grid, a, b = _grid(functions, LAMBDAS if s is None else s)
     counts = _counts(family, sizes, per_size)
     _check_stream(seed, split)
     if executor is not None and not hasattr(executor, "submit"):
         raise TypeError(f"executor must be a concurrent.futures.Executor or None, got {type(executor).__name__}")
-    needed = sum(8 * count * (M + M * M + s.size) for M, count in counts.items())
+    needed = sum(8 * count * (M + M * M + grid.size) for M, count in counts.items())
     refuse_if_too_big(needed, f"{sum(counts.values())} instances in memory")
     arrays = {
-        M: (np.empty((count, M)), np.empty((count, M, M)), np.empty((count, s.size))) for M, count in counts.items()
+        M: (np.empty((count, M)), np.empty((count, M, M)), np.empty((count, grid.size))) for M, count in counts.items()
     }
     tasks = [
         Block(family, M, k, size, seed, split)
@@ -151,7 +232,7 @@ def dataset(
     shards = None
     with _bar(sum(counts.values()), f"{family} gap curves", "curve", silent=not progress) as bar:
 
-        def keep(task, values):
+        def _keep(task: Block, values: Instances) -> None:
             start = task.index * block_size(task.family, task.M)
             for whole, part in zip(arrays[task.M], values, strict=True):
                 whole[start : start + task.count] = part[: task.count]
@@ -160,10 +241,10 @@ def dataset(
         if path is not None:
             from ._shards import Shards
 
-            shards = Shards(path, family=family, seed=seed, split=split, s=s, A=2 * a, B=2 * b)
-            tasks = shards.restore(tasks, keep)
-        _compute(tasks, a, b, executor, shards, keep)
-    return GapData(family, s, seed, split, {M: Curves(*arrays[M]) for M in sorted(arrays)})
+            shards = Shards(path, family=family, seed=seed, split=split, s=grid, A=2 * a, B=2 * b)
+            tasks = shards.restore(tasks, _keep)
+        _compute(tasks, a, b, executor, shards, _keep)
+    return GapData(family, grid, seed, split, {M: Curves(*arrays[M]) for M in sorted(arrays)})
 
 
 @dataclass(frozen=True)
@@ -178,22 +259,44 @@ class Block:
     split: str
 
 
-def spins(family, M):
+def spins(family: str, M: int) -> int:
     """Spins of the problem that is solved: M, or the physical ones of LHZ."""
-    return M * (M + 1) // 2 if family == "lhz" else M
+    return entry(family).spins(M)
 
 
-def block_size(family, M):
+def block_size(family: str, M: int) -> int:
     """Instances in a block: some seconds of work at most, except where one curve takes longer."""
-    n = spins(family, M)
+    return _together(spins(family, M))
+
+
+def _together(n: int) -> int:
     return 256 if n <= DENSE_N else 8 if n <= 13 else 1
 
 
-def solve_block(block, a, b):
-    """Instances and gaps of one block, on one thread up to M = 10: h (count, M), J (count, M, M), gap (count, S).
+def solve_block(block: Block, a: Array, b: Array) -> Instances:
+    """Instances and gaps of one block, on one thread up to M = 10.
 
-    a, b: (S,) A/2 and B/2.  Curves are computed in whole groups, also those cut off at the end:
-    the iteration stops when all of a group have converged, so neighbours show in the last bits.
+    Curves are computed in whole groups, also those cut off at the end: the iteration stops when all of a group have
+    converged, so neighbours show in the last bits.
+
+    Parameters
+    ----------
+    block : Block
+    a, b : array, shape (S,)
+        A/2 and B/2.
+
+    Returns
+    -------
+    tuple
+        h (count, M), J (count, M, M), gap (count, S).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from qtwin.gaps.data import Block, solve_block
+    >>> h, J, gap = solve_block(Block("chain", 3, 0, 4, 0, "train"), np.array([1.0, 0.5]), np.array([0.0, 0.5]))
+    >>> gap.shape, gap[:, 0].round(3).tolist()
+    ((4, 2), [2.0, 2.0, 2.0, 2.0])
     """
     group = _group_size(spins(block.family, block.M))
     h, J = _draw_block(block.family, block.M, block.index, block.seed, block.split)
@@ -201,8 +304,8 @@ def solve_block(block, a, b):
     return h[: block.count], J[: block.count], np.concatenate(gaps)[: block.count]
 
 
-def _gaps(family, h, J, a, b):
-    if family == "lhz":
+def _gaps(family: str, h: Array, J: Array, a: Array, b: Array) -> Array:
+    if entry(family).encoded:
         energies = np.array([lhz(model, STRENGTH).energies() for model in models(h, J)])
     else:
         energies = classical_energies(h, J, np.zeros(len(h)))
@@ -211,10 +314,13 @@ def _gaps(family, h, J, a, b):
     return _gap(_two_levels(energies, a, b))
 
 
-def _compute(tasks, a, b, executor, shards, keep):
+def _compute(
+    tasks: list[Block], a: Array, b: Array, executor: Executor | None, shards: "Shards | None", keep: Keep
+) -> None:
     """Solve the tasks, keep and store each as it is done."""
     if executor is not None:
-        return _submit(executor, tasks, a, b, shards, keep)
+        _submit(executor, tasks, a, b, shards, keep)
+        return
     for large in (False, True):  # a large problem takes all cores and much memory
         part = [task for task in tasks if (spins(task.family, task.M) > BLOCK_N) == large]
         if part:
@@ -222,7 +328,7 @@ def _compute(tasks, a, b, executor, shards, keep):
                 _submit(threads, part, a, b, shards, keep)
 
 
-def _submit(executor, tasks, a, b, shards, keep):
+def _submit(executor: Executor, tasks: list[Block], a: Array, b: Array, shards: "Shards | None", keep: Keep) -> None:
     futures = {executor.submit(solve_block, task, a, b): task for task in tasks}
     try:
         for future in as_completed(list(futures)):
@@ -235,50 +341,93 @@ def _submit(executor, tasks, a, b, shards, keep):
             future.cancel()
 
 
-def draw(family, M, count, *, seed, split="train"):
-    """The instances alone, without their curves: h (count, M) and J (count, M, M), symmetric.
+def draw(family: str, M: int, count: int, *, seed: int, split: str = "train") -> tuple[Array, Array]:
+    """The instances alone, without their curves: the same as in ``dataset`` of the same seed and split; any M.
 
-    The same as in ``dataset`` of the same seed and split; any M.
+    Parameters
+    ----------
+    family : str
+        A name of :data:`qtwin.families.FAMILIES`.
+    M : int
+        Spins; 'lhz': logical ones.
+    count : int
+        Instances.
+    seed : int
+        From 0 to 2^63 - 1.
+    split : {'train', 'validation', 'test'}
+        Which of three streams that share nothing.
+
+    Returns
+    -------
+    h : array, shape (count, M)
+        Fields.
+    J : array, shape (count, M, M)
+        Couplings, symmetric, diagonal zero.
+
+    Examples
+    --------
+    >>> from qtwin import gaps
+    >>> h, J = gaps.draw("ladder", 6, 100, seed=0)
+    >>> h.shape, (J != 0).sum(axis=2)[0].tolist()
+    ((100, 6), [2, 3, 2, 2, 3, 2])
     """
     counts = _counts(family, M, count, MAX_DRAW)
     _check_stream(seed, split)
     size = block_size(family, M)
-    parts = [_draw_block(family, M, k, seed, split)[:2] for k, _ in _blocks(counts[M], size)]
-    return tuple(np.concatenate(arrays)[:count] for arrays in zip(*parts, strict=True))
+    parts = [_draw_block(family, M, k, seed, split) for k, _ in _blocks(counts[M], size)]
+    h, J = (np.concatenate(arrays)[:count] for arrays in zip(*parts, strict=True))
+    return h, J
 
 
-MAX_DRAW = 4096
+def _draw_block(family: str, M: int, index: int, seed: int, split: str) -> tuple[Array, Array]:
+    """All instances of one block: h (B, M), J (B, M, M).
 
-
-def _draw_block(family, M, index, seed, split):
-    """All instances of one block: h (B, M), J (B, M, M)."""
-    if family == "lhz":  # a part of an all-to-all block
-        size, whole = block_size(family, M), block_size("all_to_all", M)
-        first = index * size % whole
-        h, J = _draw_block("all_to_all", M, index * size // whole, seed, split)
-        return h[first : first + size], J[first : first + size]
-    key = (SPLITS.index(split), STREAMS[family], M, index)
+    Blocks that are smaller because an encoded problem takes longer are parts of those without the encoding.
+    """
+    size, B = block_size(family, M), _together(M)
+    first, whole = index * size % B, index * size // B
+    key = (SPLITS.index(split), entry(family).stream, M, whole)
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
-    B = block_size(family, M)
-    if family == "regular":
-        edges = np.array([_regular_edges(M, DEGREE, rng) for _ in range(B)])  # (B, E, 2)
-    elif family == "chain":
-        edges = np.stack([np.arange(M - 1), np.arange(1, M)], axis=1)[None]
-    else:
-        edges = np.stack(np.triu_indices(M, 1), axis=1)[None]
+    edges = np.array([entry(family).edges(M, rng) for _ in range(B)])  # (B, E, 2)
     rows, i, j = np.arange(B)[:, None], edges[..., 0], edges[..., 1]
     J = np.zeros((B, M, M))
     J[rows, i, j] = rng.uniform(-1, 1, (B, edges.shape[1]))
-    return rng.uniform(-1, 1, (B, M)), J + J.swapaxes(1, 2)
+    h = rng.uniform(-1, 1, (B, M))
+    return h[first : first + size], (J + J.swapaxes(1, 2))[first : first + size]
 
 
-def models(h, J):
-    """Arrays h (B, M), J (B, M, M) symmetric → list of B :class:`IsingModel`."""
+def models(h: Array, J: Array) -> list[IsingModel]:
+    """Arrays h (B, M), J (B, M, M) symmetric → list of B :class:`IsingModel`.
+
+    Examples
+    --------
+    >>> from qtwin import gaps
+    >>> gaps.data.models(*gaps.draw("chain", 4, 2, seed=0))
+    [IsingModel(n=4, couplings=3, offset=0), IsingModel(n=4, couplings=3, offset=0)]
+    """
     return [IsingModel(fields, couplings) for fields, couplings in zip(h, np.triu(J, 1), strict=True)]
 
 
-def arrays(models):
-    """A list of models, any mix of sizes → {M: (h (B, M), J (B, M, M) symmetric, positions (B,) in the list)}."""
+def arrays(models: Sequence[IsingModel]) -> dict[int, tuple[Array, Array, IntArray]]:
+    """A list of models, any mix of sizes → arrays by size.
+
+    Parameters
+    ----------
+    models : list
+        Anything with ``.h`` (M,) and ``.J`` (M, M), an upper triangle, as :class:`IsingModel` has.
+
+    Returns
+    -------
+    dict
+        {M: (h (B, M), J (B, M, M) symmetric, positions (B,) in the list)}.
+
+    Examples
+    --------
+    >>> from qtwin import gaps, instances
+    >>> found = gaps.data.arrays([instances.chain(n, rng=0) for n in (3, 5, 3)])
+    >>> {M: positions.tolist() for M, (h, J, positions) in found.items()}
+    {3: [0, 2], 5: [1]}
+    """
     if isinstance(models, IsingModel):
         raise TypeError("models must be a list; for one model give [model]")
     models = list(models)
@@ -294,23 +443,23 @@ def arrays(models):
     return result
 
 
-def _blocks(count, size):
+def _blocks(count: int, size: int) -> list[tuple[int, int]]:
     """(index, instances) of the blocks of ``size`` that make ``count`` instances."""
     return [(k, min(size, count - k * size)) for k in range(-(-count // size))]
 
 
-def _counts(family, sizes, per_size, largest=MAX_N):
+def _counts(
+    family: str, sizes: int | Iterable[int], per_size: int | dict[int, int], largest: int = MAX_N
+) -> dict[int, int]:
     """{M: instances}, checked."""
-    if family not in FAMILIES:
-        raise ValueError(f"family must be one of {', '.join(FAMILIES)}, got {family!r}")
+    kind = entry(family)
     sizes = [sizes] if isinstance(sizes, (int, np.integer)) else list(sizes)
-    low = DEGREE + 1 if family == "regular" else 2
-    largest = min(largest, LARGEST_LHZ) if family == "lhz" else largest
+    low, high = max(LEAST, kind.least), min(largest, kind.largest or largest)
     for M in sizes:
-        if not isinstance(M, (int, np.integer)) or isinstance(M, bool) or not low <= M <= largest:
-            raise ValueError(f"sizes of {family} must be integers from {low} to {largest}, got {M!r}")
-        if family == "regular" and M % 2:
-            raise ValueError(f"a 3-regular graph needs an even number of spins, got M={M}; take even sizes only")
+        if not isinstance(M, (int, np.integer)) or isinstance(M, bool) or not low <= M <= high:
+            raise ValueError(f"sizes of {family} must be integers from {low} to {high}, got {M!r}")
+        if not kind.fits(M):
+            raise ValueError(f"{kind.plural} need an even number of spins, got M={M}; take even sizes only")
     if not isinstance(per_size, dict):
         per_size = {M: per_size for M in sizes}
     counts = {int(M): per_size.get(M) for M in sizes}
@@ -320,7 +469,7 @@ def _counts(family, sizes, per_size, largest=MAX_N):
     return counts
 
 
-def _check_stream(seed, split):
+def _check_stream(seed: int, split: str) -> None:
     if split not in SPLITS:
         raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {split!r}")
     if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or not 0 <= seed < 2**63:

@@ -17,6 +17,7 @@ import numpy as np
 
 from .. import instances
 from ..exact import Spectrum, spectrum
+from ..families import DRAWN
 from ..schedule import AnnealingFunctions
 from .tables import Results, digest, parse_results, result_names, results, versions, write_results
 
@@ -39,7 +40,7 @@ __all__ = [
 ]
 
 DECIMALS = 9  # stored digits after the point; the solver is good to 1e-6
-FAMILIES = ("chain", "regular", "all_to_all")
+FAMILIES = tuple(DRAWN)
 _FIELDS = ("name", "recipe", "made_with", "seconds", "check", "arrays", "sha256")
 
 

@@ -13,6 +13,7 @@ pytest.importorskip("plotly")
 from traitlets import TraitError
 
 from qtwin import AnnealingFunctions, IsingModel, instances, spectrum
+from qtwin.families import PROBLEMS
 from qtwin.widgets import GapExplorer
 
 FUNCTIONS = {
@@ -95,11 +96,11 @@ def test_moving_size_and_seed_takes_a_new_instance(explorer):
     assert explorer.coupling == round(instances.chain(5, rng=8).J[1, 2], 2)
 
 
-@pytest.mark.parametrize("family", ["regular", "all_to_all", "tfim"])
+@pytest.mark.parametrize("family", PROBLEMS)
 def test_family_buttons_take_that_family(explorer, family):
     explorer._controls["family"].control.value = family
-    made = dict(regular=lambda: instances.regular(4, rng=3), all_to_all=lambda: instances.all_to_all(4, rng=3))
-    assert_shows(explorer, rounded(made.get(family, lambda: instances.tfim(4))()))
+    seed = {} if family == "tfim" else {"rng": 3}
+    assert_shows(explorer, rounded(getattr(instances, family)(4, **seed)))
 
 
 def test_levels_shown(explorer):
@@ -133,9 +134,10 @@ def test_axes_do_not_jump_while_a_slider_moves(explorer):
             assert ranges[1][0] <= gap.min() and gap.max() <= ranges[1][1]
 
 
-def test_three_regular_takes_even_sizes_only(explorer):
+@pytest.mark.parametrize("family", ["regular", "ladder"])
+def test_three_regular_and_ladder_take_even_sizes_only(explorer, family):
     explorer.spins = 5
-    explorer.family = "regular"
+    explorer.family = family
     slider = explorer._controls["spins"].control
     assert (explorer.spins, slider.value, slider.min, slider.step) == (6, 6, 4, 2)
     assert "even" in explorer._controls["spins"].head.value
@@ -164,7 +166,7 @@ def test_seed_is_off_for_the_tfim(explorer):
 
 
 @pytest.mark.parametrize(
-    "wrong", [dict(spins=2), dict(spins=9), dict(levels=9), dict(family="ring"), dict(coupling=1.5)]
+    "wrong", [dict(spins=2), dict(spins=9), dict(levels=9), dict(family="torus"), dict(coupling=1.5)]
 )
 def test_wrong_values_are_refused(wrong):
     with pytest.raises(TraitError):
@@ -291,6 +293,7 @@ def test_every_family_explains_itself(explorer):
     pills = explorer._controls["family"].control
     told = dict(zip((label for label, _ in pills.options), pills.tooltips, strict=True))
     assert told["3-regular"] == "each spin coupled to three others"
+    assert list(told.items()) == [(one.label, one.tip) for one in PROBLEMS.values()]
     assert told["TFIM"] == "transverse-field Ising model, the uniform chain"
     assert "Spins n" in explorer._controls["spins"].head.value
 

@@ -15,6 +15,7 @@ pytest.importorskip("torch")
 from traitlets import TraitError
 
 from qtwin import AnnealingFunctions, gap_curves
+from qtwin.families import DRAWN
 from qtwin.gaps import LAMBDAS, symmetry
 from qtwin.gaps.data import dataset
 from qtwin.widgets import LearningLab
@@ -221,7 +222,7 @@ def test_a_loss_that_breaks_down_is_said_too(lab, monkeypatch):
 
 @pytest.mark.parametrize(
     "family, spins, network",
-    [("regular", 4, "fcnn"), ("all_to_all", 3, "lstm"), ("chain", 3, "curve"), ("all_to_all", 3, "graph")],
+    [("chain", 3, "curve"), ("all_to_all", 3, "lstm"), *((one, 4, net) for one in DRAWN for net in ("fcnn", "graph"))],
 )
 def test_every_network_takes_every_symmetry_it_offers(family, spins, network):
     """And what it is told is true: copies of a problem get the same curve, others do not."""
@@ -283,7 +284,7 @@ def test_controls_follow_the_family_and_the_network():
 
 
 @pytest.mark.parametrize(
-    "wrong", [dict(spins=2), dict(spins=9), dict(family="ring"), dict(curves=7), dict(symmetry="order"), dict(steps=5)]
+    "wrong", [dict(spins=2), dict(spins=9), dict(family="torus"), dict(curves=7), dict(symmetry="order"), dict(steps=5)]
 )
 def test_wrong_values_are_refused(wrong):
     with pytest.raises(TraitError):

@@ -24,16 +24,18 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from ...families import FAMILIES as ENTRIES
+from ...families import entry
 from .. import symmetry
 from ._convlstm_kernels import bfloat16_products, recurrent, unfold
 from ._residual_kernels import Residual
 from .base import POINTS, CurveNetwork, checked
 
-FAMILIES = ("chain", "regular", "all_to_all", "lhz")
+FAMILIES = tuple(ENTRIES)
 POOLS = ("max", "logsumexp", "mean")
-SOURCE_SHAPES = {  # hidden layers and width of source A; where it gives none (regular, all_to_all from 7): ours
-    "chain": {5: (5, 500), 6: (5, 500), None: (6, 700)},
-    "regular": {None: (6, 700)},
+SHAPE = (6, 700)  # hidden layers and their width
+SOURCE_SHAPES = {  # those of source A; where it gives none (all_to_all from 7): ours
+    "chain": {5: (5, 500), 6: (5, 500), None: SHAPE},
     "all_to_all": {5: (5, 500), None: (7, 700)},
     "lhz": {5: (3, 500), None: (4, 500)},
 }
@@ -49,10 +51,10 @@ class FCNN(CurveNetwork):
 
     def __init__(self, size, family="chain", *, depth=None, width=None, gauge=False, sort=False):
         super().__init__()
-        self.size, self.family, self.gauge, self.sort = size, _family(family), gauge, sort
-        if sort and family == "chain":
-            raise ValueError("sort=True would cut the chain's couplings; it is for regular and all_to_all")
-        shapes = SOURCE_SHAPES[family]
+        self.size, self.family, self.gauge, self.sort = size, entry(family).name, gauge, sort
+        if sort and entry(family).path:
+            raise ValueError("sort=True would cut the chain's couplings; it is for families without an order of spins")
+        shapes = SOURCE_SHAPES.get(family, {None: SHAPE})
         usual = shapes.get(size, shapes[None])
         depth, width = depth or usual[0], width or usual[1]
         widths = [flat_width(size, family), *[width] * depth]
@@ -76,7 +78,7 @@ class LSTM(CurveNetwork):
 
     def __init__(self, size, family="chain", *, depth=2, width=128, gauge=False):
         super().__init__()
-        self.size, self.family, self.gauge = size, _family(family), gauge
+        self.size, self.family, self.gauge = size, entry(family).name, gauge
         widths = [flat_width(size, family), *[width] * depth]
         self.weight_x, self.weight_h, self.bias = _gates(widths, taps=1)
         self.head = nn.Linear(width, 1)
@@ -191,7 +193,7 @@ def flat(h, J, family):
 
     chain: J_{i,i+1} and h, 2M - 1 numbers; other families: J_ij of all pairs i < j and h, M(M + 1)/2.
     """
-    if family == "chain":
+    if entry(family).path:
         return torch.cat([torch.diagonal(J, 1, 1, 2), h], 1)
     i, j = torch.triu_indices(h.shape[1], h.shape[1], 1)
     return torch.cat([J[:, i, j], h], 1)
@@ -199,7 +201,7 @@ def flat(h, J, family):
 
 def flat_width(size, family):
     """Length of :func:`flat`."""
-    return 2 * size - 1 if family == "chain" else size * (size + 1) // 2
+    return 2 * size - 1 if entry(family).path else size * (size + 1) // 2
 
 
 def _sites(h, J):
@@ -225,12 +227,6 @@ def _gates(widths, taps):
 def _ramp(like, axes=3):
     """λ along a first axis, to multiply (B, …)."""
     return torch.linspace(0, 1, POINTS, dtype=like.dtype, device=like.device).view(-1, *[1] * (axes - 1))
-
-
-def _family(family):
-    if family not in FAMILIES:
-        raise ValueError(f"family must be one of {', '.join(FAMILIES)}, got {family!r}")
-    return family
 
 
 def _low(network):

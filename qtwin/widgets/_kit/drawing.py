@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from ...figures.problem import COUPLING, arrow, is_chain, layout
+from ...figures.problem import COUPLING, arrow, layout
 
 WIDTH = 260
+STEP, RADIUS = 44.0, 43.0  # pixels: between two spins in a row, and from the centre up to the highest spin, at most
 
 
 def problem_svg(model, edge=None, spin=None):
@@ -29,11 +30,11 @@ def problem_svg(model, edge=None, spin=None):
 
 
 def _pixels(model):
-    places = layout(model)
-    if is_chain(model):
-        step = min(44.0, (WIDTH - 34) / max(1, model.n - 1))
-        return np.stack([WIDTH / 2 + step * places[:, 0], np.full(model.n, 28.0)], axis=1), 56
-    return np.stack([WIDTH / 2 + 43 * places[:, 0], 58 - 43 * places[:, 1]], axis=1), 116
+    """Places in the drawing, (n, 2), and its height."""
+    x, y = layout(model).T
+    scale = min(STEP, (WIDTH - 34) / max(1, 2 * x.max()), RADIUS / max(y.max(), 1e-9))
+    height = max(56, round(2 * scale * y.max() + 30))
+    return np.stack([WIDTH / 2 + scale * x, height / 2 - scale * y], axis=1), height
 
 
 def _words(model):

@@ -2,31 +2,25 @@
 
 import ipywidgets as w
 import numpy as np
-from traitlets import Enum, Float, Int, TraitError, Unicode, observe, validate
+from traitlets import Enum, Float, Int, Unicode, observe, validate
 
 from ... import instances
 from ...exact import Spectrum, spectrum
+from ...families import PROBLEMS
 from ...figures import Figure
 from ...figures.figure import axis_title, number, subscript, with_unit
 from ...ising import IsingModel
 from ...schedule import AnnealingFunctions
-from .._kit import panels
+from .._kit import panels, sizes
 from .._kit.controls import Control, Page, menu, pills, problem_slider, sentence, slider
 from .._kit.drawing import problem_svg
 
-FAMILIES = {"Chain": "chain", "3-regular": "regular", "All-to-all": "all_to_all", "TFIM": "tfim"}
-TOOLTIPS = [
-    "each spin coupled to the next one",
-    "each spin coupled to three others",
-    "each spin coupled to all others",
-    "transverse-field Ising model, the uniform chain",
-]
+FAMILIES, TOOLTIPS = sizes.options(PROBLEMS)
 FUNCTIONS = {
     "linear: A = 2(1 − s), B = 2s": "linear",
     "exponential: A falls fast": "exponential",
     "Advantage_system7.1 (GHz)": "Advantage_system7.1",
 }
-MOST_SPINS = 8
 S = np.linspace(0, 1, 41)
 
 
@@ -40,10 +34,11 @@ class GapExplorer(w.VBox):
 
     Attributes
     ----------
-    family : {'chain', 'regular', 'all_to_all', 'tfim'}
-        Where the instance is drawn from; 'regular' is 3-regular, 'tfim' the uniform chain.
+    family : {'chain', 'regular', 'all_to_all', 'tfim', 'ladder'}
+        A name of ``qtwin.families.PROBLEMS``: where the instance is drawn from; 'regular' is 3-regular, 'tfim' the
+        uniform chain.
     spins : int, 3 … 8
-        Even for 'regular', and at least 4.
+        As the family has them: even for 'regular' and 'ladder', and at least 4.
     seed : int, 0 … 999
         Of the instance.
     coupling, field : float, -1 … 1
@@ -96,30 +91,22 @@ class GapExplorer(w.VBox):
 
     @validate("spins")
     def _check_spins(self, proposal):
-        n, low = proposal["value"], 4 if self.family == "regular" else 3
-        if not low <= n <= MOST_SPINS:
-            raise TraitError(f"spins must lie in {low} … {MOST_SPINS}, got {n}")
-        if self.family == "regular" and n % 2:
-            raise TraitError(f"a 3-regular graph needs an even number of spins, got {n}; take {n + 1}")
-        return n
+        return sizes.checked(PROBLEMS[self.family], proposal["value"])
 
     @observe("family")
     def _family_changed(self, _):
         if not self._ready:
             return
         self._ready = False  # the slider moves without a redraw in between
-        if self.family == "regular":
-            self.spins = min(MOST_SPINS, max(4, self.spins + self.spins % 2))
+        self.spins = sizes.nearest(PROBLEMS[self.family], self.spins)
         self._fit_controls()
         self._ready = True
         self._new_problem()
 
     def _fit_controls(self):
         """Sizes and seed as the family allows them."""
-        handle, regular = self._controls["spins"].control, self.family == "regular"
-        handle.min, handle.step = (4, 2) if regular else (3, 1)
-        self._controls["spins"].rename("Spins n (even)" if regular else "Spins n")
-        self._controls["seed"].control.disabled = self.family == "tfim"
+        sizes.fit(self._controls["spins"], PROBLEMS[self.family], "Spins n")
+        self._controls["seed"].control.disabled = not PROBLEMS[self.family].random
 
     @observe("spins", "seed")
     def _instance_changed(self, _):
@@ -178,7 +165,7 @@ class GapExplorer(w.VBox):
         self._sentence.value = self.sentence
 
     def _show_values(self, problem):
-        shown = dict(spins=self.spins, seed=self.seed if self.family != "tfim" else "–", levels=self.levels)
+        shown = dict(spins=self.spins, seed=self.seed if PROBLEMS[self.family].random else "–", levels=self.levels)
         for name, value in shown.items():
             self._controls[name].show(value)
         for name in ("coupling", "field"):
@@ -190,7 +177,7 @@ class GapExplorer(w.VBox):
     def _build(self):
         self._controls = {
             "family": pills(self, "family", "Family", FAMILIES, TOOLTIPS),
-            "spins": slider(self, "spins", "Spins n", low=3, high=MOST_SPINS),
+            "spins": slider(self, "spins", "Spins n", low=sizes.LEAST, high=sizes.MOST),
             "seed": slider(self, "seed", "Instance (seed)", low=0, high=999),
             "coupling": problem_slider(self, "coupling", "Coupling", low=-1.0, high=1.0),
             "field": problem_slider(self, "field", "Field", low=-1.0, high=1.0),
@@ -231,7 +218,7 @@ class GapExplorer(w.VBox):
         """
         (i, j), unit = self._edge, _functions(self.functions).unit
         gap, where = panels.smallest(self.spectrum)
-        family = next(label for label, value in FAMILIES.items() if value == self.family)
+        family = PROBLEMS[self.family].label
         cells = {
             "family": family,
             "spins": self.spins,
@@ -315,9 +302,8 @@ def _reach(models, functions):
 
 
 def _instance(family, spins, seed):
-    if family == "tfim":
-        return instances.tfim(spins)
-    return getattr(instances, family)(spins, rng=seed)
+    make = getattr(instances, family)
+    return make(spins, rng=seed) if PROBLEMS[family].random else make(spins)
 
 
 def _functions(name):

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ...exact import _gap_task, _grid
+from ...families import DRAWN
 from ...gaps import LAMBDAS
 from ...gaps.data import draw, models
 from ...schedule import AnnealingFunctions
@@ -153,7 +154,8 @@ class Run(threading.Thread):
         shown = new[2].min(axis=1).argsort(kind="stable")[shown]
         mean = np.broadcast_to(np.expm1(network.mean.numpy()), (SHOWN, len(LAMBDAS)))
         start, latest = time.perf_counter(), {}
-        batch = partial(draw_batch, rows, reflect=self.settings.symmetry == "all" and self.settings.family == "chain")
+        reflect = self.settings.symmetry == "all" and DRAWN[self.settings.family].path
+        batch = partial(draw_batch, rows, reflect=reflect)
 
         def validate(net):
             found = self._predicted(net, held_out)
@@ -180,7 +182,7 @@ def build(settings):
     if name in ("FCNN", "LSTM"):
         options |= {"size": settings.spins, "family": settings.family}
     if name == "FCNN":
-        options["sort"] = settings.symmetry == "all" and settings.family != "chain"
+        options["sort"] = settings.symmetry == "all" and not DRAWN[settings.family].path
     return getattr(networks, name)(**options)
 
 

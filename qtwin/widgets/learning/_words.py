@@ -1,5 +1,6 @@
 """What the learning lab says: one line over the figures, the progress, the live sentence."""
 
+from ...families import DRAWN
 from ...figures.figure import number
 from ._run import NEW
 
@@ -10,14 +11,13 @@ NETWORKS = {
     "Graph network: spins and pairs": "graph",
 }
 NAMES = {name: label.split(":")[0] for label, name in NETWORKS.items()}
-PLURALS = {"chain": "chains", "regular": "3-regular graphs", "all_to_all": "all-to-all problems"}
 
 
 def what(settings):
     """'FCNN, all symmetries, 3,000 chains of 6 spins'."""
     words = {"raw": "no symmetry", "gauge": "spin flips", "order": "order", "all": "all symmetries"}
     told = words.get(settings.symmetry, "from the ground state")
-    return f"{NAMES[settings.network]}, {told}, {settings.curves:,} {PLURALS[settings.family]} of {settings.spins}"
+    return f"{NAMES[settings.network]}, {told}, {settings.curves:,} {DRAWN[settings.family].plural} of {settings.spins}"
 
 
 def caption(result, before):
@@ -69,7 +69,7 @@ def live_sentence(result, news, settings, running):
 def told(result):
     """What a result says about learning: R² on new instances, the smallest gap, training against new."""
     known, new = result.marks[1:, -1]
-    where = f"on {NEW} new {PLURALS[result.settings.family]} of {result.settings.spins} spins"
+    where = f"on {NEW} new {DRAWN[result.settings.family].plural} of {result.settings.spins} spins"
     if result.r2 <= 0.02:
         words = f"No better than the mean curve {where} (R² {signed(result.r2)})"
     else:

@@ -7,14 +7,15 @@ from dataclasses import replace
 import ipywidgets as w
 from traitlets import Bool, Enum, Int, TraitError, Unicode, link, observe, validate
 
+from ...families import DRAWN
 from ...figures import Figure
+from .._kit import sizes
 from .._kit.controls import Control, Page, menu, pills, sentence, slider
 from . import _panels as panels
 from ._run import SHOWN, Run, Settings, first_results
 from ._words import NAMES, NETWORKS, caption, live_sentence, percent, progress, signed, told, what
 
-FAMILIES = {"Chain": "chain", "3-regular": "regular", "All-to-all": "all_to_all"}
-FAMILY_TIPS = ["each spin coupled to the next one", "each spin coupled to three others", "all spins coupled"]
+FAMILIES, FAMILY_TIPS = sizes.options(DRAWN)
 SYMMETRIES = {  # what the network is told: its label, its tooltip
     "raw": ("None", "the numbers as they are"),
     "gauge": ("Spin flips", "every field made positive: 2^M copies of a problem become one"),
@@ -24,7 +25,6 @@ SYMMETRIES = {  # what the network is told: its label, its tooltip
 }
 CURVES = (100, 300, 1000, 3000, 10_000)
 STEPS = (100, 300, 1000, 3000, 10_000)
-MOST_SPINS = 8
 FRAME = 0.15  # seconds between two drawings
 BREATH = 1.0  # and between two sentences: a screen reader reads them
 
@@ -39,9 +39,10 @@ class LearningLab(w.VBox):
 
     Attributes
     ----------
-    family : {'chain', 'regular', 'all_to_all'}
+    family : {'chain', 'regular', 'all_to_all', 'ladder'}
+        A name of ``qtwin.families.DRAWN``.
     spins : int, 3 … 8
-        Even for 'regular', and at least 4.
+        As the family has them: even for 'regular' and 'ladder', and at least 4.
     network : {'fcnn', 'lstm', 'curve', 'graph'}
         'curve' for chains only.
     symmetry : {'raw', 'gauge', 'order', 'all', 'ground'}
@@ -113,16 +114,11 @@ class LearningLab(w.VBox):
 
     @validate("spins")
     def _check_spins(self, proposal):
-        n, low = proposal["value"], 4 if self.family == "regular" else 3
-        if not low <= n <= MOST_SPINS:
-            raise TraitError(f"spins must lie in {low} … {MOST_SPINS}, got {n}")
-        if self.family == "regular" and n % 2:
-            raise TraitError(f"a 3-regular graph needs an even number of spins, got {n}; take {n + 1}")
-        return n
+        return sizes.checked(DRAWN[self.family], proposal["value"])
 
     @validate("network")
     def _check_network(self, proposal):
-        if proposal["value"] == "curve" and self.family != "chain":
+        if proposal["value"] == "curve" and not DRAWN[self.family].path:
             raise TraitError("the CurveCNN reads along a chain; for other families take 'graph' or 'fcnn'")
         return proposal["value"]
 
@@ -136,17 +132,13 @@ class LearningLab(w.VBox):
     def _fit_controls(self):
         """Sizes, networks and symmetries as the family and the network allow them."""
         self._ready = False
-        regular = self.family == "regular"
-        if regular:
-            self.spins = min(MOST_SPINS, max(4, self.spins + self.spins % 2))
-        handle = self._controls["spins"].control
-        handle.min, handle.step = (4, 2) if regular else (3, 1)
-        self._controls["spins"].rename("Spins M (even)" if regular else "Spins M")
-        if self.network == "curve" and self.family != "chain":
+        family = DRAWN[self.family]
+        self.spins = sizes.nearest(family, self.spins)
+        sizes.fit(self._controls["spins"], family, "Spins M")
+        if self.network == "curve" and not family.path:
             self.network = "graph"
-        _offer(self._controls["network"].control, {
-            label: name for label, name in NETWORKS.items() if name != "curve" or self.family == "chain"
-        }, self.network)  # fmt: skip
+        offered = {label: name for label, name in NETWORKS.items() if name != "curve" or family.path}
+        _offer(self._controls["network"].control, offered, self.network)
         allowed = symmetries(self.network, self.family)
         chosen = self.symmetry if self.symmetry in allowed else allowed[-1 if self.network != "graph" else 1]
         buttons = self._controls["symmetry"].control
@@ -244,7 +236,7 @@ class LearningLab(w.VBox):
     def _build(self):
         self._controls = {
             "family": pills(self, "family", "Family", FAMILIES, FAMILY_TIPS),
-            "spins": slider(self, "spins", "Spins M", low=3, high=MOST_SPINS),
+            "spins": slider(self, "spins", "Spins M", low=sizes.LEAST, high=sizes.MOST),
             "network": menu(self, "network", "Network", NETWORKS),
             "symmetry": pills(self, "symmetry", "Symmetries it is told", {v[0]: k for k, v in SYMMETRIES.items()}),
             "curves": _steps(self, "curves", "Training curves", CURVES),
@@ -286,7 +278,7 @@ class LearningLab(w.VBox):
         """
         result = self.result
         cells = {
-            "family": _label(FAMILIES, result.settings.family),
+            "family": DRAWN[result.settings.family].label,
             "M": result.settings.spins,
             "network": NAMES[result.settings.network],
             "symmetries": SYMMETRIES[result.settings.symmetry][0],
@@ -332,11 +324,7 @@ def symmetries(network: str, family: str) -> list[str]:
     """
     if network == "graph":
         return ["order", "all", "ground"]
-    return ["raw", "gauge"] if network == "lstm" and family != "chain" else ["raw", "gauge", "all"]
-
-
-def _label(options, value):
-    return next(label for label, one in options.items() if one == value)
+    return ["raw", "gauge"] if network == "lstm" and not DRAWN[family].path else ["raw", "gauge", "all"]
 
 
 def _offer(control, options, value):
