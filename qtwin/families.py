@@ -152,6 +152,11 @@ class Family:
         """Whether its instances are drawn, from a seed."""
         return self.stream is not None
 
+    @property
+    def fixed(self) -> bool:
+        """Whether all instances of a size have the same graph."""
+        return self.matches is None
+
     def spins(self, n: int) -> int:
         """Spins of the problem that is solved: n, or the physical ones of LHZ."""
         return n * (n + 1) // 2 if self.encoded else n
@@ -204,7 +209,7 @@ class Family:
 
     def _spare(self, coupled: BoolArray) -> float:
         """Couplings of the graph that a problem (n, n) lacks; infinite if it has others, so it is none of these."""
-        if self.matches is not None or not self.fits(len(coupled)):
+        if not self.fixed or not self.fits(len(coupled)):
             return 0 if self.belongs(coupled[None])[0] else np.inf
         graph = self._graph(len(coupled))
         return np.inf if (coupled & ~graph).any() else int((graph & ~coupled).sum())

@@ -388,7 +388,8 @@ def _draw_block(family: str, M: int, index: int, seed: int, split: str) -> tuple
     first, whole = index * size % B, index * size // B
     key = (SPLITS.index(split), entry(family).stream, M, whole)
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
-    edges = np.array([entry(family).edges(M, rng) for _ in range(B)])  # (B, E, 2)
+    graphs = 1 if entry(family).fixed else B
+    edges = np.array([entry(family).edges(M, rng) for _ in range(graphs)])  # (1 or B, E, 2)
     rows, i, j = np.arange(B)[:, None], edges[..., 0], edges[..., 1]
     J = np.zeros((B, M, M))
     J[rows, i, j] = rng.uniform(-1, 1, (B, edges.shape[1]))
