@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ._support import validate
 from .typing import Array, BoolArray, IntArray
 
 DEGREE = 3  # of the regular graphs
@@ -167,11 +168,10 @@ class Family:
 
     def checked(self, n: int) -> int:
         """n as a Python int; ValueError in one line if there are no such instances."""
-        if not isinstance(n, (int, np.integer)) or isinstance(n, bool) or n < self.least:
-            raise ValueError(f"n must be an integer ≥ {self.least}, got {n!r}")
+        n = validate.integer("n", n, self.least)
         if not self.fits(n):
             raise ValueError(f"{self.plural} need an even number of spins, got {n}; take {n + 1}")
-        return int(n)  # numpy's small integers would overflow
+        return n
 
     def belongs(self, J: Array) -> BoolArray:
         """Which instances have the couplings of the family: all of its graph's, and no other.
@@ -210,7 +210,7 @@ class Family:
     def _spare(self, coupled: BoolArray) -> float:
         """Couplings of the graph that a problem (n, n) lacks; infinite if it has others, so it is none of these."""
         if not self.fixed or not self.fits(len(coupled)):
-            return 0 if self.belongs(coupled[None])[0] else np.inf
+            return 0 if self.belongs(coupled[None].astype(float))[0] else np.inf
         graph = self._graph(len(coupled))
         return np.inf if (coupled & ~graph).any() else int((graph & ~coupled).sum())
 

@@ -8,6 +8,7 @@ the edges (:mod:`qtwin.families`), then the fields.  Source B (arXiv 2505.15662)
 
 import numpy as np
 
+from ._support import validate
 from .families import PROBLEMS, all_pairs, regular_edges
 from .ising import IsingModel
 from .typing import IntArray, Seed
@@ -66,16 +67,14 @@ def regular(n: int, degree: int = 3, *, rng: Seed) -> IsingModel:
     >>> ((model.J != 0).sum(0) + (model.J != 0).sum(1)).tolist()
     [3, 3, 3, 3, 3, 3, 3, 3]
     """
-    n = _size(n, 1)
-    if not isinstance(degree, (int, np.integer)) or degree < 0:
-        raise ValueError(f"degree must be an integer ≥ 0, got {degree!r}")
-    degree = int(degree)
+    n = validate.integer("n", n, 1)
+    degree = validate.integer("degree", degree, 0)
     if n <= degree:
         raise ValueError(f"a {degree}-regular graph needs n > {degree} spins, got n={n}")
     if n * degree % 2:
         raise ValueError(f"a {degree}-regular graph needs an even n·degree, got {n}·{degree}; take n={n + 1}")
-    rng = np.random.default_rng(rng)
-    return _uniform(n, regular_edges(n, degree, rng), 1.0, rng)
+    stream = validate.generator(rng)
+    return _uniform(n, regular_edges(n, degree, stream), 1.0, stream)
 
 
 def all_to_all(n: int, *, rng: Seed) -> IsingModel:
@@ -144,7 +143,7 @@ def tfim(n: int) -> IsingModel:
     >>> instances.tfim(3).J.tolist()
     [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [0.0, 0.0, 0.0]]
     """
-    n = _size(n, 1)
+    n = validate.integer("n", n, 1)
     return IsingModel(np.zeros(n), np.eye(n, k=1))
 
 
@@ -157,7 +156,7 @@ def rhm(n: int, *, rng: Seed) -> IsingModel:
     >>> bool(1 < abs(instances.rhm(6, rng=0).J).max() <= 5)
     True
     """
-    n = _size(n, 1)
+    n = validate.integer("n", n, 1)
     return _uniform(n, all_pairs(n), 5.0, rng)
 
 
@@ -187,27 +186,20 @@ def qubo(n: int, *, rng: Seed, form: str = "symmetric") -> IsingModel:
     >>> model.n, int(np.count_nonzero(model.J))
     (3, 3)
     """
-    n = _size(n, 1)
+    n = validate.integer("n", n, 1)
     if form not in ("symmetric", "upper"):
         raise ValueError(f"form must be 'symmetric' or 'upper', got {form!r}")
-    Q = np.triu(np.random.default_rng(rng).uniform(-5, 5, (n, n)))
+    Q = np.triu(validate.generator(rng).uniform(-5, 5, (n, n)))
     return IsingModel.from_qubo(Q + np.triu(Q, 1).T if form == "symmetric" else Q)
 
 
 def _random(name: str, n: int, rng: Seed) -> IsingModel:
     """An instance of a family of :mod:`qtwin.families`."""
-    n, rng = PROBLEMS[name].checked(n), np.random.default_rng(rng)
-    return _uniform(n, PROBLEMS[name].edges(n, rng), 1.0, rng)
+    n, stream = PROBLEMS[name].checked(n), validate.generator(rng)
+    return _uniform(n, PROBLEMS[name].edges(n, stream), 1.0, stream)
 
 
 def _uniform(n: int, edges: IntArray, width: float, rng: Seed) -> IsingModel:
-    rng = np.random.default_rng(rng)
-    J = np.zeros((n, n))
-    J[tuple(edges.T)] = rng.uniform(-width, width, len(edges))
-    return IsingModel(rng.uniform(-width, width, n), J)
-
-
-def _size(n: int, low: int) -> int:
-    if not isinstance(n, (int, np.integer)) or isinstance(n, bool) or n < low:
-        raise ValueError(f"n must be an integer ≥ {low}, got {n!r}")
-    return int(n)  # numpy's small integers would overflow
+    stream, J = validate.generator(rng), np.zeros((n, n))
+    J[tuple(edges.T)] = stream.uniform(-width, width, len(edges))
+    return IsingModel(stream.uniform(-width, width, n), J)

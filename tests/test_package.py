@@ -20,14 +20,15 @@ EXTRAS = {"torch", "qutip", "dwave", "plotly", "ipywidgets", "anywidget", "matpl
 HEAVY = EXTRAS | {"dimod", "numba", "scipy"}
 
 # What a public module may use of ours, itself or through private modules.
-PHYSICS = {"ising", "schedule", "instances", "hamiltonian", "classical"}
+PHYSICS = {"ising", "families", "schedule", "instances", "hamiltonian", "classical"}
 ARROWS = {
     "errors": set(),
     "typing": set(),
     "ising": set(),
+    "families": set(),
     "schedule": set(),
     "rules": {"schedule"},
-    "instances": {"ising"},
+    "instances": {"ising", "families"},
     "hamiltonian": {"ising"},
     "classical": {"ising"},
     "exact": PHYSICS,
@@ -41,7 +42,7 @@ ARROWS = {
     "gaps": PHYSICS | {"exact", "lhz", "fit"},
     "nqs": PHYSICS | {"exact"},  # the class Spectrum, as a form of the result
     "flow": {"ising", "fit"},
-    "figures": {"ising", "schedule", "exact", "lhz"},
+    "figures": {"ising", "families", "schedule", "exact", "lhz"},
     "shipped": PHYSICS | {"exact"},
     "checks": PHYSICS | {"exact", "bath", "annealers", "lhz", "gaps", "nqs", "flow", "rules", "dynamics"},
     "widgets": PHYSICS

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._support import validate
 from .._support.memory import refuse_if_too_big
 from .._support.threads import cores
 from ..exact import BLOCK_N, DENSE_N, MAX_N, _bar, _gap, _grid, _group_size, _solve, _two_levels
@@ -138,10 +139,10 @@ class GapData:
     @property
     def sha256(self) -> str:
         """Hash of all numbers: equal for equal data, bit by bit."""
-        digest = hashlib.sha256(np.ascontiguousarray(self.s, "<f8"))
+        digest = hashlib.sha256(np.ascontiguousarray(self.s, "<f8").data)
         for M in self.sizes:
             for array in (self[M].h, self[M].J, self[M].gap):
-                digest.update(np.ascontiguousarray(array, "<f8"))
+                digest.update(np.ascontiguousarray(array, "<f8").data)
         return digest.hexdigest()
 
     def __getitem__(self, M: int) -> Curves:
@@ -386,10 +387,12 @@ def _draw_block(family: str, M: int, index: int, seed: int, split: str) -> tuple
     """
     size, B = block_size(family, M), _together(M)
     first, whole = index * size % B, index * size // B
-    key = (SPLITS.index(split), entry(family).stream, M, whole)
+    kind = entry(family)
+    assert kind.stream is not None  # random, as all that ``entry`` knows
+    key = (SPLITS.index(split), kind.stream, M, whole)
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
-    graphs = 1 if entry(family).fixed else B
-    edges = np.array([entry(family).edges(M, rng) for _ in range(graphs)])  # (1 or B, E, 2)
+    graphs = 1 if kind.fixed else B
+    edges = np.array([kind.edges(M, rng) for _ in range(graphs)])  # (1 or B, E, 2)
     rows, i, j = np.arange(B)[:, None], edges[..., 0], edges[..., 1]
     J = np.zeros((B, M, M))
     J[rows, i, j] = rng.uniform(-1, 1, (B, edges.shape[1]))
@@ -463,15 +466,16 @@ def _counts(
             raise ValueError(f"{kind.plural} need an even number of spins, got M={M}; take even sizes only")
     if not isinstance(per_size, dict):
         per_size = {M: per_size for M in sizes}
-    counts = {int(M): per_size.get(M) for M in sizes}
-    for M, count in counts.items():
+    counts = {}
+    for M in sizes:
+        count = per_size.get(M)
         if not isinstance(count, (int, np.integer)) or isinstance(count, bool) or count < 1:
             raise ValueError(f"per_size must be an integer ≥ 1, or a dict with one for each size; M={M} has {count!r}")
+        counts[int(M)] = count
     return counts
 
 
 def _check_stream(seed: int, split: str) -> None:
     if split not in SPLITS:
         raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {split!r}")
-    if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or not 0 <= seed < 2**63:
-        raise ValueError(f"seed must be an integer from 0 to 2^63 - 1, got {seed!r}")
+    validate.seed(seed, most=2**63 - 1)

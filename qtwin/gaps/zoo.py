@@ -60,8 +60,8 @@ def load(name: str, *, folder: str | PathLike[str] | None = None) -> "GapNetwork
     Examples
     --------
     >>> from qtwin import gaps
-    >>> gaps.load("fcnn-chain")
-    GapNetwork('fcnn-chain': chain, M = 5, 6, 3 seeds)
+    >>> gaps.load("graph-regular")
+    GapNetwork('graph-regular': regular, M = 4, 6, 8, 3 seeds)
     """
     if name not in RECIPES:
         raise ValueError(f"no network {name!r}; there are {', '.join(RECIPES)}")
@@ -149,9 +149,13 @@ class GapNetwork:
         return None not in self._members
 
     @overload
-    def predict(self, models: Sequence[IsingModel], interval: Literal[False] = False) -> Array: ...
+    def predict(self, models: Sequence[IsingModel], interval: Literal[False] = False) -> Array:
+        """Gaps alone."""
+
     @overload
-    def predict(self, models: Sequence[IsingModel], interval: Literal[True]) -> tuple[Array, Array, Array]: ...
+    def predict(self, models: Sequence[IsingModel], interval: Literal[True]) -> tuple[Array, Array, Array]:
+        """Gaps and their intervals."""
+
     def predict(self, models: Sequence[IsingModel], interval: bool = False) -> Array | tuple[Array, Array, Array]:
         """Gaps of models, any mix of sizes, at the 31 ``LAMBDAS``.
 
@@ -203,7 +207,7 @@ class GapNetwork:
         Examples
         --------
         >>> from qtwin import gaps, instances
-        >>> gaps.load("fcnn-chain").predict_seeds([instances.chain(5, rng=1)]).shape
+        >>> gaps.load("curve-chain").predict_seeds([instances.chain(5, rng=1)]).shape
         (3, 1, 31)
         """
         groups = arrays(models)
