@@ -8,8 +8,8 @@ the edges (:mod:`qtwin.families`), then the fields.  Source B (arXiv 2505.15662)
 
 import numpy as np
 
+from . import families
 from ._support import validate
-from .families import PROBLEMS, all_pairs, regular_edges
 from .ising import IsingModel
 from .typing import IntArray, Seed
 
@@ -74,7 +74,7 @@ def regular(n: int, degree: int = 3, *, rng: Seed) -> IsingModel:
     if n * degree % 2:
         raise ValueError(f"a {degree}-regular graph needs an even n·degree, got {n}·{degree}; take n={n + 1}")
     stream = validate.generator(rng)
-    return _uniform(n, regular_edges(n, degree, stream), 1.0, stream)
+    return _uniform(n, families.regular_edges(n, degree, stream), 1.0, stream)
 
 
 def all_to_all(n: int, *, rng: Seed) -> IsingModel:
@@ -157,7 +157,7 @@ def rhm(n: int, *, rng: Seed) -> IsingModel:
     True
     """
     n = validate.integer("n", n, 1)
-    return _uniform(n, all_pairs(n), 5.0, rng)
+    return _uniform(n, families.all_pairs(n), 5.0, rng)
 
 
 def qubo(n: int, *, rng: Seed, form: str = "symmetric") -> IsingModel:
@@ -195,8 +195,9 @@ def qubo(n: int, *, rng: Seed, form: str = "symmetric") -> IsingModel:
 
 def _random(name: str, n: int, rng: Seed) -> IsingModel:
     """An instance of a family of :mod:`qtwin.families`."""
-    n, stream = PROBLEMS[name].checked(n), validate.generator(rng)
-    return _uniform(n, PROBLEMS[name].edges(n, stream), 1.0, stream)
+    family, stream = families.PROBLEMS[name], validate.generator(rng)
+    n = family.checked(n)
+    return _uniform(n, family.edges(n, stream), 1.0, stream)
 
 
 def _uniform(n: int, edges: IntArray, width: float, rng: Seed) -> IsingModel:

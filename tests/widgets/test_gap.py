@@ -99,8 +99,9 @@ def test_moving_size_and_seed_takes_a_new_instance(explorer):
 @pytest.mark.parametrize("family", PROBLEMS)
 def test_family_buttons_take_that_family(explorer, family):
     explorer._controls["family"].control.value = family
-    seed = {} if family == "tfim" else {"rng": 3}
-    assert_shows(explorer, rounded(getattr(instances, family)(4, **seed)))
+    model = rounded(getattr(instances, family)(4, **({"rng": 3} if PROBLEMS[family].random else {})))
+    assert explorer.problem == model
+    np.testing.assert_allclose(drawn(explorer)[0], expected(explorer, model).levels, atol=1e-9)
 
 
 def test_levels_shown(explorer):
