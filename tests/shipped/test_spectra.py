@@ -71,4 +71,4 @@ def test_errors_say_what_there_is():
     with pytest.raises(ValueError, match="missing: recipe"):
         shipped.parse('{"name": "x"}')
     with pytest.raises(ValueError, match="chain, regular, all_to_all"):
-        shipped.instance({"family": "ring", "n": 3, "seed": 0})
+        shipped.instance({"family": "torus", "n": 3, "seed": 0})
