@@ -107,8 +107,8 @@ def test_what_does_not_converge_is_done_by_lapack(monkeypatch):
     model = qtwin.instances.chain(6, rng=0)
     solve = filtered_batch.lowest_two
 
-    def partly(D, a, b):
-        levels = solve(D, a, b)
+    def partly(D, A, B):
+        levels = solve(D, A, B)
         levels[0, 3:7] = np.nan
         return levels
 
@@ -120,9 +120,9 @@ def test_error_estimate_is_not_silently_small():
     """One sweep is too little for weak fields: the solver must say NaN, not a wrong level."""
     from qtwin._eigen import filtered_batch
 
-    a, b = LINEAR.A(GRID) / 2, LINEAR.B(GRID) / 2
+    A, B = LINEAR.A(GRID), LINEAR.B(GRID)
     for model in nasty_set(7, seed=1).values():
-        levels = filtered_batch.lowest_two(model.energies()[None], a, b, sweeps=1)[0]
+        levels = filtered_batch.lowest_two(model.energies()[None], A, B, sweeps=1)[0]
         known = ~np.isnan(levels[:, 0])
         error = np.abs(levels[known, 1] - levels[known, 0] - lapack_gaps(model, LINEAR, GRID[known]))
         assert error.max(initial=0) < 1e-5

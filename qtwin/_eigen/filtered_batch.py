@@ -1,6 +1,6 @@
 """Two lowest levels of many small problems at once (n = 6 … 10): Chebyshev-filtered subspace iteration.
 
-H = b·diag(D) - a·Σσx on a grid of (a, b), for W problems side by side as SIMD lanes.  At each grid
+H = -A/2 Σσx + B/2 diag(D) on a grid of (A, B), for W problems side by side as SIMD lanes.  At each grid
 point a block of K vectors is predicted by Rayleigh-Ritz in the span of the last two blocks, then
 filtered by a Chebyshev polynomial of H (float32) and refined by Rayleigh-Ritz (float64 sums of
 float32 vectors, so Ritz values are upper bounds good to 1e-12) until both levels have converged.
@@ -359,13 +359,14 @@ class _Group:
         return K + int(fits[0]) if fits.size else k
 
 
-def lowest_two(D, a, b, *, sweeps=6, degree_max=24):
-    """Two lowest levels of H = b·diag(D) - a·Σσx: D (B, 2^n), a, b (S,) → (B, S, 2); NaN where not converged.
+def lowest_two(D, A, B, *, sweeps=6, degree_max=24):
+    """Two lowest levels of -A/2 Σσx + B/2 diag(D): D (P, 2^n), A, B (S,) → (P, S, 2); NaN where not converged.
 
-    a must be positive or zero.  B at most W: one group of lanes, the unit of parallel work.
+    A must be positive or zero.  P at most W: one group of lanes, the unit of parallel work.
     """
-    B, N = D.shape
-    D = D[np.minimum(np.arange(W), B - 1)]  # a short group repeats its last problem
+    P, N = D.shape
+    a, b = A / 2, B / 2
+    D = D[np.minimum(np.arange(W), P - 1)]  # a short group repeats its last problem
     centre = D.mean(1)
     D = D - centre[:, None]
     n = N.bit_length() - 1
@@ -392,4 +393,4 @@ def lowest_two(D, a, b, *, sweeps=6, degree_max=24):
         E[:, i] = np.where(group.error < tolerance[i], group.theta[:2], np.nan).T
         m = k + K if keep_old else k
         k, keep_old = group.block_size(k), True
-    return E[:B] + b[None, :, None] * centre[:B, None, None]
+    return E[:P] + b[None, :, None] * centre[:P, None, None]

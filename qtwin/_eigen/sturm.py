@@ -1,4 +1,4 @@
-"""Two lowest eigenvalues of many tiny H = b·diag(D) - a·Σσx (n ≤ 5), one matrix a SIMD lane.
+"""Two lowest eigenvalues of many tiny H = -A/2 Σσx + B/2 diag(D) (n ≤ 5), one matrix a SIMD lane.
 
 Householder tridiagonalisation (4/3·8^n operations a matrix) and Sturm bisection, which counts
 levels with multiplicity; both to rounding error.  Arrays (2^n, 2^n, W).
@@ -106,20 +106,21 @@ def _lanes(D, a, b, n, A, d, e2, p, v, E):
         _bisect(d, e2, low, high, level + 1, E[level])
 
 
-def lowest_two(D, a, b):
-    """Two lowest levels: D (B, 2^n), a, b (S,) → (B, S, 2)."""
-    B, N = D.shape
+def lowest_two(D, A, B):
+    """Two lowest levels: D (P, 2^n), A, B (S,) → (P, S, 2)."""
+    P, N = D.shape
+    a, b = A / 2, B / 2
     S, n = a.size, N.bit_length() - 1
     centre = D.mean(1)
     D = D - centre[:, None]
-    scale = np.maximum(np.abs(a) * n + np.abs(b) * np.abs(D).max(1)[:, None], 1e-300)  # (B, S)
+    scale = np.maximum(np.abs(a) * n + np.abs(b) * np.abs(D).max(1)[:, None], 1e-300)  # (P, S)
     work = np.empty((N, N, W)), *np.empty((4, N, W))
-    lanes = np.resize(np.arange(B * S), -(-B * S // W) * W).reshape(-1, W)
+    lanes = np.resize(np.arange(P * S), -(-P * S // W) * W).reshape(-1, W)
     E = np.empty((2, lanes.size))
     for group in lanes:
         i, j = np.divmod(group, S)
         levels = np.empty((2, W))
         _lanes(D[i], a[j] / scale[i, j], b[j] / scale[i, j], n, *work, levels)
         E[:, group] = levels
-    E = np.moveaxis(E[:, : B * S].reshape(2, B, S), 0, -1) * scale[:, :, None]
+    E = np.moveaxis(E[:, : P * S].reshape(2, P, S), 0, -1) * scale[:, :, None]
     return E + b[None, :, None] * centre[:, None, None]

@@ -5,6 +5,8 @@ import os
 import sys
 from contextlib import contextmanager
 
+from ..errors import TooLarge
+
 _MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1  # numbers of glibc's mallopt
 
 
@@ -21,10 +23,10 @@ def memory_available():
 
 
 def refuse_if_too_big(needed, what):
-    """MemoryError naming the memory needed if the system cannot give it."""
+    """TooLarge, a MemoryError, naming the memory needed if the system cannot give it."""
     available = memory_available()
     if available is not None and needed > available:
-        raise MemoryError(
+        raise TooLarge(
             f"{what} needs up to {needed / 2**30:.3g} GiB, {available / 2**30:.3g} GiB are free; "
             "close other programs or take a smaller n"
         )

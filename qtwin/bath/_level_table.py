@@ -23,6 +23,7 @@ from tqdm.auto import tqdm
 
 from .._eigen.filtered_block import MAX_STEPS, PATIENCE, Block
 from .._eigen.matvec import thread_pool
+from .._eigen.operators import dense
 from .._support.memory import refuse_if_too_big
 from .._support.threads import one_blas_thread
 from ..schedule import AnnealingFunctions
@@ -200,11 +201,7 @@ class _Solver:
 
     @one_blas_thread()
     def _dense(self, r):
-        index = np.arange(self.energies.size)
-        H = np.diag(r / 2 * self.energies)
-        for i in range(self.n):
-            H[index, index ^ (1 << i)] = -0.5
-        levels, states = np.linalg.eigh(H)
+        levels, states = np.linalg.eigh(dense(self.energies, 1.0, r))
         return levels[: self.K], states[:, : self.K].T
 
     def between(self, left, right):

@@ -12,6 +12,7 @@ import numpy as np
 from scipy.linalg import eigh
 from scipy.optimize import minimize_scalar
 
+from .._eigen.operators import dense, flips
 from .._support.threads import one_blas_thread
 from ..ising import spins_of
 from ._master_equation import evolve, evolve_back, group_levels, group_rates
@@ -80,7 +81,7 @@ class Rates:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Driven:
+class _DenseSource:
     """H(s) of one problem under annealing functions, with its bath; K levels are kept.
 
     energies: (2^n,) of the problem.  Methods take s as an array (G,).
@@ -113,13 +114,8 @@ class Driven:
 
     def _dense(self, s, K):
         """The K lowest levels and their states by LAPACK."""
-        A, B = self._scales(s)
-        index = np.arange(self.energies.size)
-        H = np.zeros((s.size, index.size, index.size))
-        H[:, index, index] = B[:, None] * self.energies
-        for i in range(self.n):
-            H[:, index, index ^ (1 << i)] = -A[:, None]
-        if index.size <= 64:
+        H = dense(self.energies, *self._scales(s))
+        if self.energies.size <= 64:
             levels, states = np.linalg.eigh(H)
             return levels[:, :K], states[:, :, :K]
         lowest = {"subset_by_index": [0, K - 1], "driver": "evr", "overwrite_a": True, "check_finite": False}
@@ -134,18 +130,16 @@ class Driven:
         more = more @ turns[:, new] / np.sqrt(sizes[new])
         basis = np.concatenate([left, more - left @ (left.T @ more)], 1)
         A, B = (x[:, None, None] for x in self._scales(s))
-        index = np.arange(self.energies.size)
-        flipped = sum(basis[index ^ (1 << i)] for i in range(self.n))
-        diagonal = self.energies[:, None] * basis
-        levels, inner = np.linalg.eigh(B * (basis.T @ diagonal) - A * (basis.T @ flipped))
+        flipped, diagonal = flips(basis), self.energies[:, None] * basis
+        levels, inner = np.linalg.eigh(B / 2 * (basis.T @ diagonal) - A / 2 * (basis.T @ flipped))
         levels, inner = levels[:, : self.K], inner[:, :, : self.K]
         states = basis @ inner
-        off = B * (diagonal @ inner) - A * (flipped @ inner) - states * levels[:, None]
+        off = B / 2 * (diagonal @ inner) - A / 2 * (flipped @ inner) - states * levels[:, None]
         return levels, states, np.sqrt((off**2).sum(1).max(1))
 
     def _scales(self, s):
-        """A(s)/2 and B(s)/2 in rad/ns."""
-        scale = TWO_PI * self.bath.energy_factor / 2
+        """A(s) and B(s) in rad/ns."""
+        scale = TWO_PI * self.bath.energy_factor
         return scale * self.functions.A(s), scale * self.functions.B(s)
 
     def lowest(self, K):

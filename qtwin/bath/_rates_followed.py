@@ -23,7 +23,7 @@ ALIKE_GHZ = 1e-7  # states that cross stay closer than this at both ends of thei
 
 
 class Followed:
-    """The bath's rates for a LevelTable under functions in GHz; the same methods as ``_rates.Driven``."""
+    """The bath's rates for a LevelTable under functions in GHz; the same methods as ``_rates_dense._DenseSource``."""
 
     def __init__(self, table, functions, bath):
         self.table, self.functions, self.bath, self.scale = table, functions, bath, table.scale

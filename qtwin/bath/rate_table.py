@@ -30,9 +30,10 @@ from numbers import Integral
 import numpy as np
 from scipy.optimize import brentq
 
-from .._inputs import checked_problem, checked_schedule
+from ..hamiltonian import checked_problem
+from ..schedule.anneal import checked_schedule
 from ._level_table import kept_table
-from ._rates_dense import Driven
+from ._rates_dense import _DenseSource
 from ._rates_followed import Followed
 
 KB_GHZ_PER_MK = 0.0208366  # k_B/h
@@ -374,7 +375,7 @@ def _levels_kept(model, levels):
 def _source(model, functions, bath, K):
     """Where the rates of a problem come from: dense eigenproblems, or a table in r."""
     if model.n <= DENSE_QUBITS:
-        return Driven(model.n, model.energies() - model.offset, functions, bath, K)
+        return _DenseSource(model.n, model.energies() - model.offset, functions, bath, K)
     return Followed(kept_table(model, K), functions, bath)
 
 

@@ -12,10 +12,11 @@ from numbers import Integral
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from .._inputs import checked_problem
+from .._eigen.operators import dense, slope
 from .._support.jit import kernel
 from .._support.memory import refuse_if_too_big
 from .._support.threads import one_blas_thread
+from ..hamiltonian import checked_problem
 
 MAX_SPINS = 8
 FIRST_CELLS = 256
@@ -87,11 +88,11 @@ class Frame:
     @one_blas_thread()
     def _coupling(self, s, levels, states):
         """dE/ds (K,) and D (K, K) at one s; D is zero among levels too close to tell apart: transport aligns them."""
-        dA, dB = (self.scale * float(f(s)) / 2 for f in (self.functions.dA, self.functions.dB))
-        slope = states.T @ (dB * self.energies[:, None] * states - dA * _flip_sum(states))
+        dA, dB = (self.scale * float(f(s)) for f in (self.functions.dA, self.functions.dB))
+        elements = slope(self.energies, dA, dB, states)
         gaps = levels[None, :] - levels[:, None]
         close = np.abs(gaps) < _same(levels, self.crossing)
-        return np.diag(slope).copy(), np.where(close, 0.0, slope / np.where(close, 1.0, gaps))
+        return np.diag(elements).copy(), np.where(close, 0.0, elements / np.where(close, 1.0, gaps))
 
     def basis(self, s):
         """Levels (K,) and states (2^n, K) at any s, in the order and orientation of the frame."""
@@ -126,21 +127,6 @@ class Frame:
 def units(functions):
     """(energies to angular frequencies, schedule times to their inverse): 2π and ns for GHz and µs, else 1 and 1."""
     return (2 * np.pi, 1000.0) if functions.unit == "GHz" else (1.0, 1.0)
-
-
-def dense(energies, A, B):
-    """-A/2 Σσx + B/2 diag(energies), (2^n, 2^n)."""
-    x = np.arange(energies.size)
-    H = np.diag(B / 2 * energies)
-    for i in range(energies.size.bit_length() - 1):
-        H[x, x ^ (1 << i)] = -A / 2
-    return H
-
-
-def _flip_sum(states):
-    """Σ_i σx_i applied to states in columns (2^n, K)."""
-    x = np.arange(len(states))
-    return sum(states[x ^ (1 << i)] for i in range(len(states).bit_length() - 1))
 
 
 def _turning(one, other, crossing):

@@ -21,10 +21,12 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from .._inputs import checked_problem, checked_schedule
+from .._eigen.operators import dense
 from .._support.jit import kernel
 from .._support.threads import one_blas_thread
-from ._adiabatic_frame import MAX_SPINS, SAME, Frame, dense, filon, magnus, phases, units
+from ..hamiltonian import checked_problem
+from ..schedule.anneal import checked_schedule
+from ._adiabatic_frame import MAX_SPINS, SAME, Frame, filon, magnus, phases, units
 
 __all__ = ["Evolution", "Frame", "LandauZener", "evolve", "landau_zener", "perturbation"]
 

@@ -15,7 +15,7 @@ from .. import instances, rules
 from ..annealers import annealer as make_annealer
 from ..annealers.problem import SpinProblem
 from ..annealers.solver import PROPERTIES, scale_factor
-from ..exact import _bar, _slope, spectrum
+from ..exact import _bar, spectrum
 from ..ising import IsingModel
 from ..schedule import AnnealingFunctions, AnnealSchedule
 from ._plan import Rows, embeddings_of, make_plan, skip
@@ -247,14 +247,9 @@ def twin_spectrum(model, functions, s):
     return twin(model, functions, s, progress=False)
 
 
-class exact_spectrum:
-    """Levels and coupling by exact diagonalisation: energies (S, 2), gap (S,), coupling |⟨1|dH/ds|0⟩| (S,)."""
-
-    def __init__(self, model, functions, s):
-        found = spectrum(model, functions, s, levels=2, states=True)
-        D, dA, dB = model.energies(), functions.dA(s), functions.dB(s)
-        self.s, self.energies, self.gap = found.s, found.levels, found.gap
-        self.coupling = np.array([abs(_slope(D, dA[i], dB[i], found.states[i])[1, 0]) for i in range(found.s.size)])
+def exact_spectrum(model, functions, s):
+    """Levels and coupling by exact diagonalisation: a Spectrum of two levels with ``coupling`` |⟨1|dH/ds|0⟩| (S,)."""
+    return spectrum(model, functions, s, levels=2, states=True)
 
 
 def _functions(sampler):

@@ -20,12 +20,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._eigen.levels import BLOCK_N, DENSE_N, MAX_N, gap_of, group_size, lowest, two_lowest
 from .._support import validate
 from .._support.memory import refuse_if_too_big
+from .._support.progress import bar
 from .._support.threads import cores
-from ..exact import BLOCK_N, DENSE_N, MAX_N, _bar, _gap, _grid, _group_size, _solve, _two_levels
 from ..families import FAMILIES as ENTRIES
 from ..families import entry
+from ..hamiltonian import checked_grid
 from ..ising import IsingModel, classical_energies
 from ..lhz import lhz
 from ..schedule import AnnealingFunctions
@@ -215,7 +217,7 @@ def dataset(
     ((10, 31), 2.0)
     """
     functions = AnnealingFunctions.linear() if functions is None else functions
-    grid, a, b = _grid(functions, LAMBDAS if s is None else s)
+    grid, A, B = checked_grid(functions, LAMBDAS if s is None else s)
     counts = _counts(family, sizes, per_size)
     _check_stream(seed, split)
     if executor is not None and not hasattr(executor, "submit"):
@@ -231,20 +233,20 @@ def dataset(
         for k, size in _blocks(count, block_size(family, M))
     ]
     shards = None
-    with _bar(sum(counts.values()), f"{family} gap curves", "curve", silent=not progress) as bar:
+    with bar(sum(counts.values()), f"{family} gap curves", "curve", silent=not progress) as shown:
 
         def _keep(task: Block, values: Instances) -> None:
             start = task.index * block_size(task.family, task.M)
             for whole, part in zip(arrays[task.M], values, strict=True):
                 whole[start : start + task.count] = part[: task.count]
-            bar.update(task.count)
+            shown.update(task.count)
 
         if path is not None:
             from ._shards import Shards
 
-            shards = Shards(path, family=family, seed=seed, split=split, s=grid, A=2 * a, B=2 * b)
+            shards = Shards(path, family=family, seed=seed, split=split, s=grid, A=A, B=B)
             tasks = shards.restore(tasks, _keep)
-        _compute(tasks, a, b, executor, shards, _keep)
+        _compute(tasks, A, B, executor, shards, _keep)
     return GapData(family, grid, seed, split, {M: Curves(*arrays[M]) for M in sorted(arrays)})
 
 
@@ -274,7 +276,7 @@ def _together(n: int) -> int:
     return 256 if n <= DENSE_N else 8 if n <= 13 else 1
 
 
-def solve_block(block: Block, a: Array, b: Array) -> Instances:
+def solve_block(block: Block, A: Array, B: Array) -> Instances:
     """Instances and gaps of one block, on one thread up to M = 10.
 
     Curves are computed in whole groups, also those cut off at the end: the iteration stops when all of a group have
@@ -283,8 +285,8 @@ def solve_block(block: Block, a: Array, b: Array) -> Instances:
     Parameters
     ----------
     block : Block
-    a, b : array, shape (S,)
-        A/2 and B/2.
+    A, B : array, shape (S,)
+        The annealing functions on the grid.
 
     Returns
     -------
@@ -295,42 +297,43 @@ def solve_block(block: Block, a: Array, b: Array) -> Instances:
     --------
     >>> import numpy as np
     >>> from qtwin.gaps.data import Block, solve_block
-    >>> h, J, gap = solve_block(Block("chain", 3, 0, 4, 0, "train"), np.array([1.0, 0.5]), np.array([0.0, 0.5]))
+    >>> h, J, gap = solve_block(Block("chain", 3, 0, 4, 0, "train"), np.array([2.0, 1.0]), np.array([0.0, 1.0]))
     >>> gap.shape, gap[:, 0].round(3).tolist()
     ((4, 2), [2.0, 2.0, 2.0, 2.0])
     """
-    group = _group_size(spins(block.family, block.M))
+    group = group_size(spins(block.family, block.M))
     h, J = _draw_block(block.family, block.M, block.index, block.seed, block.split)
-    gaps = [_gaps(block.family, h[k : k + group], J[k : k + group], a, b) for k in range(0, block.count, group)]
+    gaps = [exact_gaps(block.family, h[k : k + group], J[k : k + group], A, B) for k in range(0, block.count, group)]
     return h[: block.count], J[: block.count], np.concatenate(gaps)[: block.count]
 
 
-def _gaps(family: str, h: Array, J: Array, a: Array, b: Array) -> Array:
+def exact_gaps(family: str, h: Array, J: Array, A: Array, B: Array) -> Array:
+    """Gaps (P, S) of the problems of instances h (P, M), J (P, M, M), at most a group of them; A, B: (S,)."""
     if entry(family).encoded:
         energies = np.array([lhz(model, STRENGTH).energies() for model in models(h, J)])
     else:
         energies = classical_energies(h, J, np.zeros(len(h)))
     if spins(family, h.shape[1]) > DENSE_N:
-        return np.array([_gap(_solve(D, a, b, 2, False)) for D in energies])
-    return _gap(_two_levels(energies, a, b))
+        return np.array([gap_of(lowest(D, A, B, 2)) for D in energies])
+    return gap_of(two_lowest(energies, A, B))
 
 
 def _compute(
-    tasks: list[Block], a: Array, b: Array, executor: Executor | None, shards: "Shards | None", keep: Keep
+    tasks: list[Block], A: Array, B: Array, executor: Executor | None, shards: "Shards | None", keep: Keep
 ) -> None:
     """Solve the tasks, keep and store each as it is done."""
     if executor is not None:
-        _submit(executor, tasks, a, b, shards, keep)
+        _submit(executor, tasks, A, B, shards, keep)
         return
     for large in (False, True):  # a large problem takes all cores and much memory
         part = [task for task in tasks if (spins(task.family, task.M) > BLOCK_N) == large]
         if part:
             with ThreadPoolExecutor(1 if large else cores()) as threads:
-                _submit(threads, part, a, b, shards, keep)
+                _submit(threads, part, A, B, shards, keep)
 
 
-def _submit(executor: Executor, tasks: list[Block], a: Array, b: Array, shards: "Shards | None", keep: Keep) -> None:
-    futures = {executor.submit(solve_block, task, a, b): task for task in tasks}
+def _submit(executor: Executor, tasks: list[Block], A: Array, B: Array, shards: "Shards | None", keep: Keep) -> None:
+    futures = {executor.submit(solve_block, task, A, B): task for task in tasks}
     try:
         for future in as_completed(list(futures)):
             task, values = futures.pop(future), future.result()

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from numbers import Real
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.polynomial import Chebyshev
@@ -250,6 +251,30 @@ class AnnealSchedule:
         if self.s.size > 20:
             return f"AnnealSchedule({self.s.size} points, {self.t_us[0]:g} … {self.t_us[-1]:g} µs)"
         return f"AnnealSchedule([{', '.join(f'[{t:g}, {s:g}]' for t, s in self.points)}])"
+
+
+def checked_schedule(schedule: Any) -> AnnealSchedule:
+    """An AnnealSchedule as it is, and one made of anything with ``t_us`` and ``s`` (m,).
+
+    Raises
+    ------
+    ValueError
+        For anything else, or for points that are no schedule.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> checked_schedule(SimpleNamespace(t_us=[0, 5], s=[0, 1]))
+    AnnealSchedule([[0, 0], [5, 1]])
+    """
+    if isinstance(schedule, AnnealSchedule):
+        return schedule
+    if not (hasattr(schedule, "t_us") and hasattr(schedule, "s")):
+        raise ValueError(f"schedule must be an AnnealSchedule, got {type(schedule).__name__}; pass one")
+    t_us, s = (np.asarray(part, float) for part in (schedule.t_us, schedule.s))
+    if t_us.ndim != 1 or t_us.shape != s.shape:
+        raise ValueError(f"a schedule's t_us and s must have one shape (m,), got {t_us.shape} and {s.shape}")
+    return AnnealSchedule(np.stack([t_us, s], 1))
 
 
 def _qpu_rules(ticks, s, shortest, longest, most):

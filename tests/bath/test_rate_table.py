@@ -11,7 +11,7 @@ from scipy.linalg import expm
 from qtwin import AnnealingFunctions, AnnealSchedule, IsingModel, instances
 from qtwin.bath import Bath, RateTable
 from qtwin.bath._master_equation import positive_step
-from qtwin.bath._rates_dense import Driven
+from qtwin.bath._rates_dense import _DenseSource
 from tests.oracle_bath import bloch_redfield, closed_anneal, gibbs, hamiltonian
 
 FUNCTIONS = AnnealingFunctions.dwave("Advantage_system7.1")
@@ -102,7 +102,7 @@ def test_degenerate_levels_do_not_depend_on_the_basis(h, monkeypatch):
     plain = RateTable(model, FUNCTIONS, cells=64)
     assert plain.cells.count.max() < 16
     expected = plain.probabilities(plain.evolve(schedule))
-    rng, eigen = np.random.default_rng(0), Driven.eigen
+    rng, eigen = np.random.default_rng(0), _DenseSource.eigen
 
     def rotated(self, s):
         levels, states = eigen(self, s)
@@ -112,7 +112,7 @@ def test_degenerate_levels_do_not_depend_on_the_basis(h, monkeypatch):
                 states[g][:, same] = states[g][:, same] @ turn
         return levels, states
 
-    monkeypatch.setattr(Driven, "eigen", rotated)
+    monkeypatch.setattr(_DenseSource, "eigen", rotated)
     turned = RateTable(model, FUNCTIONS, cells=64)
     np.testing.assert_allclose(turned.probabilities(turned.evolve(schedule)), expected, atol=1e-9)
 
@@ -413,7 +413,7 @@ def test_degenerate_ground_levels_are_no_crossing_to_the_guard(n):
 
 
 def test_degenerate_levels_cost_no_search_for_a_gap(monkeypatch):
-    monkeypatch.setattr(Driven, "_gap", None)
+    monkeypatch.setattr(_DenseSource, "_gap", None)
     J = np.triu(np.full((6, 6), -2.0), 1)
     table = RateTable(IsingModel(np.linspace(-4, 4, 6), J), FUNCTIONS)  # two ground states
     assert table.diabatic_estimate(AnnealSchedule.linear(20))[0] < 1e-6

@@ -166,7 +166,7 @@ class Twin:
             seen = self.couplings[:, 1:] > SAME * np.abs(self.couplings[:, 1:]).max()
             gaps = self.energies[:, 1:] - self.energies[:, :1]
             coupled = np.where(seen.any(1), gaps[np.arange(self.s.size), seen.argmax(1)], np.nan)
-        return Spectrum(self.s, self.energies, self.states, coupled, self.unit)
+        return Spectrum(self.s, self.energies, self.states, coupled, self.unit, _couplings=self.couplings)
 
     def explain(self, s: float) -> str:
         """What the twin holds of the levels at the grid point next to s, in words."""

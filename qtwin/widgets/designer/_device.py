@@ -115,7 +115,7 @@ class Device:
         if key == "gap":
             return rules.follow(S, rules.roland_cerf(S, self.spectrum.gap, omega=0.05), t_us, properties=properties)
         if key == "source_b":
-            weight = rules.source_b(S, self.spectrum.gap, self._coupling(), ground=self.spectrum.levels[:, 0])
+            weight = rules.source_b(S, self.spectrum.gap, self.spectrum.coupling, ground=self.spectrum.levels[:, 0])
             return rules.follow(S, weight, t_us, properties=properties, knots="uniform")
         if key == "optimised":
             table = RateTable(self.programmed, self.functions, self.bath)
@@ -128,16 +128,6 @@ class Device:
             "fast": ([0, 1, 1], [0, t_us]),
         }[key]
         return _in_ticks(s, dwell, t_us, properties) or AnnealSchedule.linear(t_us).validate(properties)
-
-    def _coupling(self):
-        """⟨1|dH/ds|0⟩ in GHz at every point of S, (S,)."""
-        functions, states = self.functions.scaled(energy=self.bath.energy_factor), self.spectrum.states
-        ground, first = states[:, :, 0], states[:, :, 1]
-        index = np.arange(ground.shape[1])
-        flipped = sum(ground[:, index ^ (1 << k)] for k in range(self.model.n))
-        diagonal = self.programmed.energies() * ground
-        dA, dB = functions.dA(S)[:, None], functions.dB(S)[:, None]
-        return ((-dA * flipped + dB * diagonal) / 2 * first).sum(1)
 
 
 PRESETS = {

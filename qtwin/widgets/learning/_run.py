@@ -14,10 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ...exact import _gap_task, _grid
 from ...families import DRAWN
 from ...gaps import LAMBDAS
-from ...gaps.data import draw, models
+from ...gaps.data import draw, exact_gaps
 from ...schedule import AnnealingFunctions
 
 NEW = 200  # instances that are not trained on
@@ -217,11 +216,11 @@ def exact_curves(family, spins, count, split, news):
     h, J, gap = _kept.get((family, spins, split), (None, None, np.empty((0, len(LAMBDAS)))))
     if len(gap) < count:
         h, J = draw(family, spins, count, seed=SEED, split=split)
-        _, a, b = _grid(AnnealingFunctions.linear(), LAMBDAS)
+        A, B = AnnealingFunctions.linear().A(LAMBDAS), AnnealingFunctions.linear().B(LAMBDAS)
         for k in range(len(gap), count, SLICE):
             news(k)
             rows = slice(k, min(k + SLICE, count))
-            gap = np.concatenate([gap, _gap_task(models(h[rows], J[rows]), a, b)])
+            gap = np.concatenate([gap, exact_gaps(family, h[rows], J[rows], A, B)])
         _kept[family, spins, split] = h, J, gap
     news(count)
     return h[:count], J[:count], gap[:count]
