@@ -5,7 +5,6 @@ Levels are eigenvalues of the full 2^n space, counted with multiplicity; ``_eige
 two levels to n = 22, two hundred to n = 16, all of them to n = 10.
 """
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 
@@ -14,7 +13,9 @@ import numpy as np
 from ._eigen.levels import BLOCK_N, DENSE_N, MAX_N, MOST_LEVELS, gap_of, group_size, lowest, two_lowest
 from ._eigen.operators import slope
 from ._support.memory import refuse_if_too_big
+from ._support.progress import bar
 from ._support.threads import cores, one_blas_thread
+from ._support.validate import integer
 from .errors import TooLarge
 from .hamiltonian import Driven, checked_grid, energies_of, size_of
 from .ising import IsingModel, classical_energies
@@ -150,7 +151,7 @@ def spectrum(
     >>> from qtwin import AnnealingFunctions, instances
     >>> found = spectrum(instances.chain(4, rng=1), AnnealingFunctions.linear(), [0, 0.5, 1])
     >>> found.gap.round(3).tolist()
-    [2.0, 0.713, 1.215]
+    [2.0, 0.733, 1.804]
     """
     s, A, B = checked_grid(functions, s)
     driven = Driven(model, functions)
@@ -228,29 +229,21 @@ def _shown(driven, A, B, levels):
     """Levels (S, k), with a progress bar where they take seconds."""
     if driven.n <= DENSE_N or levels != 2:
         return lowest(driven.energies, A, B, levels)
-    with _bar(A.size, "levels", "point") as bar:
-        return lowest(driven.energies, A, B, levels, progress=lambda done, total: bar.update(done - bar.n))
+    with bar(A.size, "levels", "point") as shown:
+        return lowest(driven.energies, A, B, levels, progress=lambda done, total: shown.update(done - shown.n))
 
 
 def _run(executor, tasks, models, A, B, gaps):
     futures = [executor.submit(_gap_task, [models[i] for i in task], A, B) for task in tasks]
     try:
-        with _bar(len(models), "gap curves", "curve") as bar:
+        with bar(len(models), "gap curves", "curve") as shown:
             for task, future in zip(tasks, futures, strict=True):
                 gaps[task] = future.result()
-                bar.update(len(task))
+                shown.update(len(task))
     finally:
         for future in futures:
             future.cancel()
     return gaps
-
-
-def _bar(total, what, unit, silent=False):
-    """A progress bar that appears after a second.  The notebook's bar does not read TQDM_DISABLE by itself."""
-    from tqdm.auto import tqdm
-
-    silent = silent or os.environ.get("TQDM_DISABLE", "") not in ("", "0")
-    return tqdm(total=total, desc=what, unit=unit, delay=1, disable=silent)
 
 
 def _gap_task(models, A, B):
@@ -319,11 +312,10 @@ def _small_enough(n):
 
 
 def _levels(levels, n, states):
-    if not isinstance(levels, (int, np.integer)) or isinstance(levels, bool) or levels < 1:
-        raise ValueError(f"levels must be an integer ≥ 1, got {levels!r}")
+    levels = integer("levels", levels, 1)
     limit = 1 << n if n <= DENSE_N else MOST_LEVELS if n <= BLOCK_N else 2
     if levels > limit:
         raise ValueError(f"levels={levels} at n={n}; at most {limit} there. Ask for fewer levels or a smaller problem")
     if states and n > BLOCK_N:
         raise TooLarge(f"states at n={n} would need {8e-9 * levels * 2.0**n:.3g} GB a point; the limit is n={BLOCK_N}")
-    return int(levels)
+    return levels

@@ -15,6 +15,7 @@ import numpy as np
 
 from ._eigen import operators
 from ._support.memory import refuse_if_too_big
+from ._support.validate import integer, rising
 from .ising import IsingModel
 from .schedule import AnnealingFunctions
 from .typing import Annealing, Array, Model, Numbers
@@ -120,7 +121,7 @@ class Driven:
         >>> from qtwin import AnnealingFunctions, instances
         >>> H = Driven(instances.tfim(3), AnnealingFunctions.linear()).dense([0.2, 0.7])
         >>> H.shape, np.linalg.eigvalsh(H)[:, :2].round(3).tolist()
-        ((2, 8, 8), [[-2.449, -0.941], [-1.579, -1.53]])
+        ((2, 8, 8), [[-2.425, -1.095], [-1.605, -1.514]])
         """
         refuse_if_too_big(8 * np.size(s) << 2 * self.n, f"H of n={self.n} as a matrix, at {np.size(s)} points,")
         return operators.dense(self.energies, self.A(s), self.B(s))
@@ -174,7 +175,7 @@ class Driven:
         >>> found = spectrum(model, functions, [0.2, 0.6], states=True)
         >>> slope = Driven(model, functions).slope(found.s, found.states)
         >>> slope.shape, slope[:, 1, 1].round(3).tolist()
-        ((2, 2, 2), [-0.961, -0.7])
+        ((2, 2, 2), [-0.93, -0.5])
         """
         s, states = np.asarray(s, float), np.asarray(states)
         fits = states.ndim == s.ndim + 2 and states.shape[: s.ndim] == s.shape and states.shape[-2] == 1 << self.n
@@ -201,9 +202,7 @@ def size_of(model: Model) -> int:
     """
     if not (hasattr(model, "n") and hasattr(model, "energies")):
         raise TypeError(f"a model needs .n and .energies() → (2^n,), got {type(model).__name__}")
-    if not isinstance(model.n, (int, np.integer)) or model.n < 1:
-        raise ValueError(f"a model's n must be an integer ≥ 1, got {model.n!r}")
-    return int(model.n)
+    return integer("a model's n", model.n, 1)
 
 
 def energies_of(model: Model) -> Array:
@@ -214,7 +213,7 @@ def energies_of(model: Model) -> Array:
     return D
 
 
-def checked_grid(functions: Annealing, s: Numbers) -> tuple[Array, Array, Array]:
+def checked_grid(functions: Annealing, s: Any) -> tuple[Array, Array, Array]:
     """A grid of anneal fractions, with A and B on it.
 
     Parameters
@@ -243,14 +242,7 @@ def checked_grid(functions: Annealing, s: Numbers) -> tuple[Array, Array, Array]
     (array([0.  , 0.25, 1.  ]), array([2. , 1.5, 0. ]), array([0. , 0.5, 2. ]))
     """
     _refuse_functions(functions, ("A", "B"))
-    try:
-        s = np.atleast_1d(np.array(s, dtype=float))
-    except (TypeError, ValueError):
-        raise ValueError(f"s must be numbers (S,) in [0, 1], got {s!r:.60}") from None
-    if s.ndim != 1 or s.size == 0 or not np.isfinite(s).all() or s.min() < 0 or s.max() > 1:
-        raise ValueError(f"s must be a grid (S,) of anneal fractions in [0, 1], got shape {s.shape}: {s!s:.60}")
-    if (np.diff(s) <= 0).any():
-        raise ValueError("s must rise strictly; sort it and drop duplicates (np.unique)")
+    s = rising("s", s)
     A, B = functions.A(s), functions.B(s)
     if not (np.isfinite(A).all() and np.isfinite(B).all()) or A.min() < 0 or B.min() < 0:
         raise ValueError("the annealing functions must be finite, with A(s) ≥ 0 and B(s) ≥ 0 on the grid")

@@ -12,6 +12,7 @@ import numpy as np
 from scipy.linalg import eigh, qr
 
 from .._support.memory import refuse_if_too_big
+from ..errors import NotConverged
 from .matvec import chebyshev, spin_count, step_all, thread_pool
 from .small_dense import orthonormalise, rotate_rows
 
@@ -29,7 +30,7 @@ def levels_block(energies, A, B, k, *, states=False, tol=1e-9, threads=None, see
 
     energies: (2^n,).  A, B: (S,), not negative.  tol: largest residual |Hx - Ex| of a state, and for
     levels alone largest estimated error, in units of A/2 + B/2·σ(E)/√n.  Exact where A = 0 or B = 0.
-    Raises ValueError for bad input, MemoryError with the memory needed, RuntimeError with the residual.
+    Raises ValueError for bad input, MemoryError with the memory needed, NotConverged with the residual.
     """
     energies, A, B = (np.asarray(x, dtype=float) for x in (energies, A, B))
     n, N = spin_count(energies), energies.size
@@ -126,7 +127,7 @@ class Block:
             if converged or step % PATIENCE == PATIENCE - 1:
                 gains[:] = 0
                 self._grow()
-        raise RuntimeError(f"levels not converged: residual {self.error():.1e} of the scale, asked {self.tol:.0e}")
+        raise NotConverged(f"levels not converged: residual {self.error():.1e} of the scale, asked {self.tol:.0e}")
 
     def _grow(self):
         more = min(self.n, self.d.size - len(self.X))

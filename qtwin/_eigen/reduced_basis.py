@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._support.memory import refuse_if_too_big
+from ..errors import NotConverged
 from .filtered_block import Block
 from .gram_basis import Basis, ritz
 from .matvec import chebyshev, spin_count, thread_pool
@@ -55,7 +56,7 @@ def levels_reduced(energies, A, B, *, tol=5e-7, threads=None, progress=None, see
 
     energies: (2^n,) as from ``model.energies()``.  A, B: (S,), B ≥ 0 (the sign of A does not matter).
     tol: estimated error in units of max(A/2, B/2·σ(E)/√n).  progress: called with (converged points, points).
-    Raises MemoryError with the memory needed, and RuntimeError with the estimate if it exceeds 2 tol.
+    Raises MemoryError with the memory needed, and NotConverged with the estimate if it exceeds 2 tol.
     """
     energies, A, B = np.asarray(energies), np.abs(np.asarray(A, float)), np.asarray(B, float)
     n = spin_count(energies)
@@ -79,7 +80,7 @@ def levels_reduced(energies, A, B, *, tol=5e-7, threads=None, progress=None, see
             solver.run(progress)
         info = solver.info()
         if not info.estimate <= 2 * tol:
-            raise RuntimeError(
+            raise NotConverged(
                 f"levels not converged: estimated error {info.estimate:.1e} of the scale, asked {tol:.0e}, "
                 f"after {info.products} products; use fewer or other points, or a larger tol"
             )

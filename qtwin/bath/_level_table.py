@@ -10,7 +10,6 @@ Cost for n = 16 and K levels: about a hundred points, each a filtered block of K
 multiplications; states are kept at two neighbouring points only.
 """
 
-import os
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 from functools import cache
@@ -19,13 +18,14 @@ from threading import Lock
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.sparse import csr_array
-from tqdm.auto import tqdm
 
 from .._eigen.filtered_block import MAX_STEPS, PATIENCE, Block
 from .._eigen.matvec import thread_pool
 from .._eigen.operators import dense
 from .._support.memory import refuse_if_too_big
+from .._support.progress import bar
 from .._support.threads import one_blas_thread
+from ..errors import NotConverged
 from ..schedule import AnnealingFunctions
 
 DENSE_FROM = 0.2  # part of all levels from which LAPACK is used, to n = 10
@@ -86,11 +86,19 @@ class LevelTable:
     def lowest(self, K):
         """The same table with only its lowest K levels."""
         match = np.array([_matched(row, K) for row in self.match])
-        parts = self.levels[:, :K], self.slopes[:, :K], self.jumps[:, :K, :K], self.couplings[:, :K, :K]
-        return LevelTable(self.n, self.x, *parts, match, self.gap[:, :K, :K], self.last[:K], self.scale)
+        return replace(
+            self,
+            levels=self.levels[:, :K],
+            slopes=self.slopes[:, :K],
+            jumps=self.jumps[:, :K, :K],
+            couplings=self.couplings[:, :K, :K],
+            match=match,
+            gap=self.gap[:, :K, :K],
+            last=self.last[:K],
+        )
 
 
-_kept = OrderedDict()
+_kept: OrderedDict[tuple, LevelTable] = OrderedDict()
 _one_at_a_time = Lock()
 
 
@@ -103,9 +111,8 @@ def kept_table(model, K):
         if key not in _kept:
             while len(_kept) >= KEPT:
                 _kept.popitem(last=False)
-            silent = os.environ.get("TQDM_DISABLE", "") not in ("", "0")
-            with tqdm(total=LOG_RATIOS.size, desc="levels", unit="point", delay=1, disable=silent) as bar:
-                _kept[key] = level_table(model.energies(), K, progress=lambda done, _: bar.update(done - bar.n))
+            with bar(LOG_RATIOS.size, "levels", "point") as shown:
+                _kept[key] = level_table(model.energies(), K, progress=lambda done, _: shown.update(done - shown.n))
         _kept.move_to_end(key)
         return replace(_kept[key], scale=size)
 
@@ -131,10 +138,17 @@ def level_table(energies, K, *, progress=None, grid=LOG_RATIOS):
             if progress:
                 progress(done, grid.size)
     points.append(left)
-    columns = (np.array([getattr(p, name) for p in points]) for name in ("x", "levels", "slopes", "jumps", "couplings"))
+    columns = ("x", "levels", "slopes", "jumps", "couplings")
     match, gap = (np.array(part) for part in zip(*steps, strict=True))
     last = np.where(left.states**2 > READ, left.states**2, 0).astype(float)
-    return LevelTable(n, *columns, match, gap.astype(np.float32), csr_array(last / last.sum(1, keepdims=True)), scale)
+    return LevelTable(
+        n=n,
+        **{name: np.array([getattr(point, name) for point in points]) for name in columns},
+        match=match,
+        gap=gap.astype(np.float32),
+        last=csr_array(last / last.sum(1, keepdims=True)),
+        scale=scale,
+    )
 
 
 class _Carried(Block):
@@ -172,7 +186,7 @@ class _Carried(Block):
                 if len(self.X) < self.base + 2 * self.n:
                     self._grow()
         worst = self.residual[:core].max()
-        raise RuntimeError(f"levels not converged: residual {worst:.1e} of the scale, asked {self.tol:.0e}")
+        raise NotConverged(f"levels not converged: residual {worst:.1e} of the scale, asked {self.tol:.0e}")
 
 
 class _Solver:

@@ -15,7 +15,9 @@ from scipy.optimize import minimize_scalar
 from .._eigen.operators import dense, flips
 from .._support.threads import one_blas_thread
 from ..ising import spins_of
+from ..schedule import AnnealingFunctions
 from ._master_equation import evolve, evolve_back, group_levels, group_rates
+from .spectral_density import Bath
 
 TWO_PI = 2 * np.pi
 BLOCK = 2**21  # matrix elements held at a time
@@ -36,7 +38,7 @@ class Rates:
 
     s: np.ndarray
     levels: np.ndarray
-    down: np.ndarray
+    down: np.ndarray | None
     drive: np.ndarray
     group: np.ndarray
     count: np.ndarray
@@ -89,8 +91,8 @@ class _DenseSource:
 
     n: int
     energies: np.ndarray
-    functions: object
-    bath: object
+    functions: AnnealingFunctions
+    bath: Bath
     K: int
 
     @one_blas_thread()
@@ -205,10 +207,22 @@ def rates_of(s, levels, down, drive, bath, crossing=None):
     order = np.argsort(levels, axis=1, kind="stable")
     order_is_fixed = crossing is None
     crossing = np.zeros((K, K), bool) if crossing is None else crossing
-    groups = group_levels(levels, order, crossing, bath.group_width, bath.kT)
-    rates, symmetric = group_rates(levels, down, bath.kT, *groups[:3])
-    kept = down if order_is_fixed else None
-    return Rates(s, levels, kept, drive, *groups, *_modes(symmetric, groups[1]), rates)
+    group, count, share, root = group_levels(levels, order, crossing, bath.group_width, bath.kT)
+    rates, symmetric = group_rates(levels, down, bath.kT, group, count, share)
+    decay, modes = _modes(symmetric, count)
+    return Rates(
+        s=s,
+        levels=levels,
+        down=down if order_is_fixed else None,
+        drive=drive,
+        group=group,
+        count=count,
+        share=share,
+        root=root,
+        decay=decay,
+        modes=modes,
+        rates=rates,
+    )
 
 
 def _modes(symmetric, count):

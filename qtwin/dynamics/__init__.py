@@ -1,6 +1,7 @@
 """Closed-system anneals: evolution along a schedule, adiabatic perturbation theory, Landau-Zener."""
 
-from .evolution import Evolution, Frame, LandauZener, evolve, landau_zener, perturbation
+from .evolution import Evolution, LandauZener, evolve, landau_zener, perturbation
+from .frame import Frame
 
 __all__ = [
     "Evolution",
@@ -13,6 +14,7 @@ __all__ = [
 
 for _kind in (
     Evolution,
+    Frame,
     LandauZener,
 ):
     _kind.__module__ = __name__  # the public path, in pickles too

@@ -2,7 +2,7 @@
 
     i dψ/dt = H(s(t)) ψ
 
-``evolve`` integrates in the frame of eigenstates (``_adiabatic_frame``): along every straight piece of a schedule a
+``evolve`` integrates in the frame of eigenstates (``frame``): along every straight piece of a schedule a
 cell of s is one unitary, the exponential of its first-order Magnus integral, by a Filon quadrature in the phase.  So
 the cost does not depend on the duration of the anneal.  Beside it
 
@@ -18,6 +18,7 @@ and anneal.
 
 from dataclasses import dataclass
 from numbers import Integral, Real
+from typing import Any, Literal
 
 import numpy as np
 
@@ -25,8 +26,12 @@ from .._eigen.operators import dense
 from .._support.jit import kernel
 from .._support.threads import one_blas_thread
 from ..hamiltonian import checked_problem
+from ..ising import IsingModel
+from ..schedule import AnnealingFunctions
 from ..schedule.anneal import checked_schedule
-from ._adiabatic_frame import MAX_SPINS, SAME, Frame, filon, magnus, phases, units
+from ..typing import Array
+from ._quadrature import filon, magnus, phases
+from .frame import MAX_SPINS, SAME, Frame, units
 
 __all__ = ["Evolution", "Frame", "LandauZener", "evolve", "landau_zener", "perturbation"]
 
@@ -38,21 +43,34 @@ STEPS = 50  # of brute force in the fastest period
 class Evolution:
     """The end of an anneal.
 
-    populations: (2^n,) of the levels at the last s, in order of energy.  probabilities: (2^n,) of reading each
-    classical state there.  levels: (2^n,) energies there, in the unit of the functions.
+    Attributes
+    ----------
+    populations : ndarray, shape (2^n,)
+        Of the levels at the last s, in order of energy.
+    probabilities : ndarray, shape (2^n,)
+        Of reading each classical state there, in basis order.
+    levels : ndarray, shape (2^n,)
+        Energies there, in the unit of the functions.
+
+    Examples
+    --------
+    >>> from qtwin import AnnealingFunctions, AnnealSchedule, IsingModel, dynamics
+    >>> found = dynamics.evolve(IsingModel([0.5], [[0.0]]), AnnealingFunctions.linear(), AnnealSchedule.linear(10))
+    >>> round(found.success, 3), round(found.error, 3), found.levels.round(3).tolist()
+    (0.98, 0.02, [-0.5, 0.5])
     """
 
-    populations: np.ndarray
-    probabilities: np.ndarray
-    levels: np.ndarray
+    populations: Array
+    probabilities: Array
+    levels: Array
 
     @property
-    def success(self):
+    def success(self) -> float:
         """Population of the ground level, its degenerate states together."""
         return float(self.populations[self._ground].sum())
 
     @property
-    def error(self):
+    def error(self) -> float:
         """1 - success as the sum of the other populations, so that small ones keep their digits."""
         return float(self.populations[~self._ground].sum())
 
@@ -66,22 +84,84 @@ class Evolution:
 
 @dataclass(frozen=True)
 class LandauZener:
-    """probability of leaving the ground level at the smallest gap (unit of the functions), met at s."""
+    """The two-level formula at the smallest gap.
+
+    Attributes
+    ----------
+    probability : float
+        Of leaving the ground level.
+    gap : float
+        The smallest gap, in the unit of the functions.
+    s : float
+        Where it is met.
+
+    Examples
+    --------
+    >>> from qtwin import AnnealingFunctions, AnnealSchedule, IsingModel, dynamics
+    >>> slow, fast = (
+    ...     dynamics.landau_zener(IsingModel([0.5], [[0.0]]), AnnealingFunctions.linear(), AnnealSchedule.linear(t))
+    ...     for t in (30, 3)
+    ... )
+    >>> fast.probability > slow.probability
+    True
+    """
 
     probability: float
     gap: float
     s: float
 
 
-def evolve(model, functions, schedule, *, start=None, method="frame", frame=None, step=None):
-    """Evolve along a schedule without a bath → :class:`Evolution`.
+def evolve(
+    model: IsingModel,
+    functions: AnnealingFunctions,
+    schedule: Any,
+    *,
+    start: int | None = None,
+    method: Literal["frame", "strang"] = "frame",
+    frame: Frame | None = None,
+    step: float | None = None,
+) -> Evolution:
+    """Evolve along a schedule without a bath.
 
-    model: n ≤ 8 spins.  schedule: an AnnealSchedule, or anything with ``t_us`` and ``s`` (m,); not necessarily legal
-    on a QPU.  start: index of a classical state to start from; None is the ground state at the first s.  method:
-    'frame', or 'strang' for brute force with steps of ``step`` (ns, or 1/energy; default a fiftieth of the fastest
-    period).  frame: a :class:`Frame` of the same model and functions, to evolve along many schedules.
-    Raises ValueError for another method, a start that is no basis index, a frame of another problem, more than 8
-    spins; TypeError for what is no model or functions.
+    Parameters
+    ----------
+    model : IsingModel
+        n ≤ 8 spins.
+    functions : AnnealingFunctions
+        In GHz (schedules in µs) or without a unit (schedules in 1/energy).
+    schedule : AnnealSchedule
+        Or anything with ``t_us`` and ``s`` (m,); not necessarily legal on a QPU.
+    start : int, optional
+        Basis index of a classical state to start from; None is the ground state at the first s.
+    method : {'frame', 'strang'}
+        'strang' is brute force with steps of ``step``.
+    frame : Frame, optional
+        Of the same model and functions, to evolve along many schedules.
+    step : float, optional
+        In ns, or 1/energy; by default a fiftieth of the fastest period.
+
+    Returns
+    -------
+    Evolution
+
+    Raises
+    ------
+    ValueError
+        For another method, a start that is no basis index, a frame of another problem, more than 8 spins.
+    TypeError
+        For what is no model or functions.
+
+    Notes
+    -----
+    By the frame the cost does not depend on the duration: a thousand eigenproblems of size 2^n once, then 2^(2n) a
+    cell and anneal.
+
+    Examples
+    --------
+    >>> from qtwin import AnnealingFunctions, AnnealSchedule, IsingModel
+    >>> model, schedule = IsingModel([0.5], [[0.0]]), AnnealSchedule.linear(3.0)
+    >>> evolve(model, AnnealingFunctions.linear(), schedule).probabilities.round(3).tolist()
+    [0.245, 0.755]
     """
     if method not in ("frame", "strang"):
         raise ValueError(f"method must be 'frame' or 'strang', got {method!r}")
@@ -113,10 +193,32 @@ def _ended(frame, s, amplitudes):
     return Evolution(populations / populations.sum(), read / read.sum(), levels / frame.scale + offset)
 
 
-def perturbation(model, functions, schedule, *, frame=None):
-    """Populations (2^n,) of the levels at the end, in order of energy, to first order in the couplings to the ground.
+def perturbation(
+    model: IsingModel, functions: AnnealingFunctions, schedule: Any, *, frame: Frame | None = None
+) -> Array:
+    """Populations of the levels at the end, to first order in the couplings to the ground level.
 
-    |c_m|² for m ≥ 1; the ground level holds what is left, 1 - Σ|c_m|², and is negative where first order fails.
+    Parameters
+    ----------
+    model, functions, schedule, frame
+        As in :func:`evolve`.
+
+    Returns
+    -------
+    ndarray, shape (2^n,)
+        In order of energy: |c_m|² for m ≥ 1; the ground level holds what is left, 1 - Σ|c_m|², and is negative where
+        first order fails.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As :func:`evolve`.
+
+    Examples
+    --------
+    >>> from qtwin import AnnealingFunctions, AnnealSchedule, IsingModel
+    >>> perturbation(IsingModel([0.5], [[0.0]]), AnnealingFunctions.linear(), AnnealSchedule.linear(10.0)).round(3)
+    array([0.977, 0.023])
     """
     schedule, frame = checked_schedule(schedule), _checked(frame, model, functions)
     turned = np.zeros(frame.levels.shape[1])
@@ -135,11 +237,33 @@ def perturbation(model, functions, schedule, *, frame=None):
     return populations[np.argsort(frame.basis(float(schedule.s[-1]))[0], kind="stable")]
 
 
-def landau_zener(model, functions, schedule, *, frame=None):
-    """The two-level formula at the smallest gap → :class:`LandauZener`.
+def landau_zener(
+    model: IsingModel, functions: AnnealingFunctions, schedule: Any, *, frame: Frame | None = None
+) -> LandauZener:
+    """The two-level formula at the smallest gap.
 
     P = exp(-π g² / (2 α |ds/dt|)) with g(s)² ≈ g_min² + α² (s - s_min)² there, at the last passage if there are more.
-    Raises ValueError for a schedule that does not pass it.
+
+    Parameters
+    ----------
+    model, functions, schedule, frame
+        As in :func:`evolve`.
+
+    Returns
+    -------
+    LandauZener
+
+    Raises
+    ------
+    ValueError
+        For a schedule that does not pass the smallest gap.
+
+    Examples
+    --------
+    >>> from qtwin import AnnealingFunctions, AnnealSchedule, IsingModel
+    >>> found = landau_zener(IsingModel([0.5], [[0.0]]), AnnealingFunctions.linear(), AnnealSchedule.linear(3.0))
+    >>> round(found.gap, 3), round(found.s, 2)
+    (0.894, 0.8)
     """
     schedule, frame = checked_schedule(schedule), _checked(frame, model, functions)
     ordered = np.sort(frame.levels, axis=1)
@@ -183,7 +307,7 @@ def _brute_force(model, functions, schedule, start, step):
     A, B = scale * functions.A(grid), scale * functions.B(grid)
     if step is None:
         step = 2 * np.pi / (A * model.n + B * np.ptp(energies) / 2).max() / STEPS
-    if isinstance(step, bool) or not isinstance(step, Real) or not step > 0:
+    if isinstance(step, bool) or not isinstance(step, Real) or not float(step) > 0:
         raise ValueError(f"step must be a positive time in ns (or 1/energy without a unit), got {step!r}")
     first, last = (
         np.linalg.eigh(dense(energies, scale * float(functions.A(s)), scale * float(functions.B(s))))

@@ -12,10 +12,11 @@ random order, again and again; the interval is that of the paired differences.
 import numpy as np
 
 from .. import instances, rules
+from .._support.progress import bar as _bar
 from ..annealers import annealer as make_annealer
 from ..annealers.problem import SpinProblem
 from ..annealers.solver import PROPERTIES, scale_factor
-from ..exact import _bar, spectrum
+from ..exact import spectrum
 from ..ising import IsingModel
 from ..schedule import AnnealingFunctions, AnnealSchedule
 from ._plan import Rows, embeddings_of, make_plan, skip

@@ -514,7 +514,7 @@ def test_large_component_is_refused_in_one_line(qpu):
     [
         ({"kind": "simulated"}, "must be 'emulated', 'qpu' or 'recorded', got 'simulated'"),
         ({"functions": AnnealingFunctions.linear()}, "'linear' have no GHz.*AnnealingFunctions.dwave"),
-        ({"levels": 1}, "levels must be a whole number ≥ 2, got 1"),
+        ({"levels": 1}, "levels must be an integer ≥ 2, got 1"),
         ({"control_errors": 0.015}, r"control_errors must be \(σ_h, σ_J\)"),
         ({"control_errors": (0.1, -0.1)}, "control_errors must be"),
         ({"kind": "qpu", "seed": 1}, "takes no functions, bath"),

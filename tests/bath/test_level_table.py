@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from qtwin import AnnealingFunctions, AnnealSchedule, Bath, IsingModel, annealers, instances
-from qtwin.bath import RateTable, _level_table, default_levels, rate_table
+from qtwin.bath import RateTable, _level_table, default_levels, level_count
 from qtwin.bath._level_table import level_table
 from qtwin.bath._rates_followed import Followed
 from qtwin.dynamics import evolve
@@ -34,7 +34,7 @@ def success(table, schedule):
 @pytest.fixture
 def tabled(monkeypatch):
     """RateTable takes the table in r for any number of qubits, and nothing is kept from other tests."""
-    monkeypatch.setattr(rate_table, "DENSE_QUBITS", 0)
+    monkeypatch.setattr(level_count, "DENSE_QUBITS", 0)
     monkeypatch.setattr(_level_table, "_kept", type(_level_table._kept)())
 
 
@@ -104,7 +104,7 @@ def test_success_is_that_of_dense_eigenproblems(n, seed, heat, tabled, monkeypat
     model = qubo(n, seed)
     found = RateTable(model, FUNCTIONS, heat, levels=16)
     assert isinstance(found._driven, Followed)
-    monkeypatch.setattr(rate_table, "DENSE_QUBITS", 8)
+    monkeypatch.setattr(level_count, "DENSE_QUBITS", 8)
     expected = RateTable(model, FUNCTIONS, heat, levels=16)
     for schedule in SCHEDULES:
         assert success(found, schedule) == pytest.approx(success(expected, schedule), abs=1e-3)
@@ -118,7 +118,7 @@ def test_weak_problems_are_those_of_dense_eigenproblems_too(factor, tabled, monk
     model = qubo(4, 1)
     model = IsingModel(factor * model.h, factor * model.J)
     found = RateTable(model, FUNCTIONS, COHERENT, levels=16)
-    monkeypatch.setattr(rate_table, "DENSE_QUBITS", 8)
+    monkeypatch.setattr(level_count, "DENSE_QUBITS", 8)
     expected = RateTable(model, FUNCTIONS, COHERENT, levels=16)
     for schedule in SCHEDULES[:2]:
         assert success(found, schedule) == pytest.approx(success(expected, schedule), abs=2e-3)

@@ -449,7 +449,7 @@ def test_table_refuses():
     model = qubo(3, 0)
     with pytest.raises(ValueError, match="'linear' have no GHz.*AnnealingFunctions.dwave"):
         RateTable(model, AnnealingFunctions.linear())
-    with pytest.raises(ValueError, match="levels must be a whole number ≥ 2, got 1"):
+    with pytest.raises(ValueError, match="levels must be an integer ≥ 2, got 1"):
         RateTable(model, FUNCTIONS, levels=1)
     with pytest.raises(ValueError, match="above the lowest 2 levels; raise levels"):
         RateTable(model, FUNCTIONS, levels=2, cells=4).classical_start(model.energies().argmax())
@@ -461,7 +461,7 @@ def test_table_refuses():
         (lambda: RateTable(None, FUNCTIONS), "expected an IsingModel, got NoneType"),
         (lambda: RateTable(model, None), "expected an AnnealingFunctions"),
         (lambda: RateTable(model, FUNCTIONS, 3), "expected a Bath, got 3"),
-        (lambda: RateTable(model, FUNCTIONS, cells=0), "cells must be a whole number ≥ 1, got 0"),
+        (lambda: RateTable(model, FUNCTIONS, cells=0), "cells must be an integer ≥ 1, got 0"),
         (lambda: RateTable(IsingModel([1e300], [[0.0]]), FUNCTIONS), "scale it down"),
         (lambda: table.evolve([[0, 0], [20, 1]]), "must be an AnnealSchedule, got list"),
         (lambda: table.diabatic_estimate(None), "must be an AnnealSchedule, got NoneType"),

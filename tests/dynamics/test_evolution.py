@@ -7,7 +7,8 @@ import pytest
 import qutip
 
 from qtwin import AnnealingFunctions, AnnealSchedule, IsingModel, instances
-from qtwin.dynamics import Frame, _adiabatic_frame, evolve, landau_zener, perturbation
+from qtwin.dynamics import Frame, evolve, landau_zener, perturbation
+from qtwin.dynamics.frame import MAX_SPINS
 from tests.oracle_bath import transverse
 
 LINEAR = AnnealingFunctions.linear()
@@ -245,13 +246,13 @@ def test_bad_input_is_one_clear_line():
         (lambda: evolve(model, LINEAR, SimpleNamespace(t_us=[0, np.nan], s=[0, 1])), "finite numbers"),
         (lambda: perturbation(model, LINEAR, [[0, 0], [1, 1]]), "must be an AnnealSchedule, got list"),
         (lambda: landau_zener(model, LINEAR, AnnealSchedule([[0, 0], [1, 0.01]])), "does not pass; go on to s=1"),
-        (lambda: Frame(model, LINEAR, cells=0), "cells must be a whole number ≥ 2, got 0"),
+        (lambda: Frame(model, LINEAR, cells=0), "cells must be an integer ≥ 2, got 0"),
     ]
     for call, words in cases:
         with pytest.raises((ValueError, TypeError), match=words) as caught:
             call()
         assert "\n" not in str(caught.value)
-    assert _adiabatic_frame.MAX_SPINS == 8
+    assert MAX_SPINS == 8
 
 
 def test_what_is_no_schedule_is_one_clear_line():

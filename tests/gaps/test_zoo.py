@@ -47,6 +47,7 @@ def tiny(tmp_path_factory):
 @pytest.fixture
 def no_solver(monkeypatch):
     """Every function of the exact solvers raises."""
+
     def refuse(*args, **options):
         raise AssertionError("a shipped network called an exact solver")
 

@@ -11,12 +11,13 @@ import numpy as np
 from scipy.stats import t as student
 
 from ... import rules
+from ..._support.progress import bar as _bar
 from ...annealers import GUARD_LIMIT
 from ...annealers.problem import SpinProblem, merge_levels
 from ...annealers.solver import scale_factor
 from ...bath import RateTable
 from ...control import optimise
-from ...exact import _bar, spectrum
+from ...exact import spectrum
 from ...ising import IsingModel
 from ...schedule import TICKS_PER_US, AnnealSchedule
 
