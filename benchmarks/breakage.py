@@ -44,12 +44,22 @@ MUTATIONS = [
     ),
     Mutation(
         "factor 1/2 on A",
-        "qtwin/exact.py",
-        "a, b = functions.A(s) / 2, functions.B(s) / 2",
-        "a, b = functions.A(s) / 4, functions.B(s) / 2",
+        "qtwin/hamiltonian.py",
+        "    A, B = functions.A(s), functions.B(s)\n",
+        "    A, B = functions.A(s) / 2, functions.B(s)\n",
         (
             "tests/test_exact.py::test_one_spin_has_the_gap_of_the_closed_form",
             "tests/test_exact.py::test_levels_and_states_agree_with_kronecker_products",
+        ),
+    ),
+    Mutation(
+        "dH/ds with A for A/2",
+        "qtwin/_eigen/operators.py",
+        "- dA / 2 * flips(states, states.ndim - 2)",
+        "- dA * flips(states, states.ndim - 2)",
+        (
+            "tests/test_hamiltonian.py::test_slope_is_the_difference_of_two_hamiltonians",
+            "tests/test_exact.py::test_couplings_are_those_of_dense_matrices",
         ),
     ),
     Mutation(

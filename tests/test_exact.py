@@ -224,6 +224,55 @@ def test_coupled_gap_of_the_chain_is_the_gap_of_the_even_sector():
     assert (result.gap_coupled > result.gap + 1e-3).all()
 
 
+@pytest.mark.parametrize(("n", "levels"), [(3, 8), (5, 4), (9, 3)])
+def test_couplings_are_those_of_dense_matrices(n, levels):
+    """Between states of LAPACK, dH/ds as an H of dA and dB; signs of states are arbitrary."""
+    model, functions, s = qtwin.instances.all_to_all(n, rng=n), FUNCTIONS["7.1"], np.array([0.2, 0.35, 0.6])
+    found = qtwin.spectrum(model, functions, s, levels=levels, states=True)
+    assert found.energies is found.levels and found.couplings.shape == (3, levels)
+    for i, x in enumerate(s):
+        states = np.linalg.eigh(dense_hamiltonian(model, functions.A(x), functions.B(x)))[1][:, :levels]
+        slope = states.T @ dense_hamiltonian(model, functions.dA(x), functions.dB(x)) @ states
+        np.testing.assert_allclose(found.couplings[i, 1:], np.abs(slope[1:, 0]), atol=1e-6)
+        assert found.couplings[i, 0] == 0 and found.coupling[i] == pytest.approx(abs(slope[1, 0]), rel=1e-6)
+
+
+def test_the_coupling_of_a_degenerate_level_does_not_depend_on_its_basis():
+    """Two spins apart, equal but for the sign of h: both flips cost the same and couple with c, together with √2 c."""
+    h, s = 0.5, np.linspace(0.1, 0.9, 5)
+    A, B, dA, dB = (f(s) for f in (LINEAR.A, LINEAR.B, LINEAR.dA, LINEAR.dB))
+    one = h * np.abs(A * dB - B * dA) / (2 * np.sqrt(A**2 + (B * h) ** 2))  # ½|n × n'|/|n| with n = (-A, 0, Bh)
+    alone = qtwin.spectrum(qtwin.IsingModel([h], [[0.0]]), LINEAR, s, states=True)
+    pair = qtwin.spectrum(qtwin.IsingModel([h, -h], np.zeros((2, 2))), LINEAR, s, levels=4, states=True)
+    np.testing.assert_allclose(alone.coupling, one, rtol=1e-9)
+    np.testing.assert_allclose(pair.coupling, np.sqrt(2) * one, rtol=1e-9)
+    lifted = qtwin.spectrum(qtwin.IsingModel([h, -h], np.zeros((2, 2)), 1e6), LINEAR, s, levels=4, states=True)
+    np.testing.assert_allclose(lifted.coupling, pair.coupling, rtol=1e-6)
+
+
+def test_couplings_need_the_states_and_say_so():
+    plain = qtwin.spectrum(qtwin.instances.chain(3, rng=0), LINEAR, GRID, levels=3)
+    assert plain.energies is plain.levels
+    for name in ("couplings", "coupling"):
+        with pytest.raises(ValueError, match=r"couplings need the states; call spectrum\(…, states=True\)"):
+            getattr(plain, name)
+    one = qtwin.spectrum(qtwin.instances.chain(3, rng=0), LINEAR, GRID, levels=1, states=True)
+    assert (one.couplings == 0).all()
+    with pytest.raises(ValueError, match="two levels"):
+        _ = one.coupling
+
+
+def test_couplings_travel_and_a_spectrum_pickled_without_them_is_read():
+    found = qtwin.spectrum(qtwin.instances.chain(3, rng=0), LINEAR, GRID, states=True, refine=True)
+    copy = pickle.loads(pickle.dumps(found))
+    assert np.array_equal(copy.couplings, found.couplings) and not copy.couplings.flags.writeable
+    kind, parts = found.__reduce__()
+    before = kind(*parts[:7])  # as pickled before couplings were kept
+    assert np.array_equal(before.states, found.states) and before.s_min == found.s_min
+    with pytest.raises(ValueError, match="states=True"):
+        _ = before.couplings
+
+
 def test_gap_is_zero_where_the_ground_level_is_degenerate():
     result = qtwin.spectrum(qtwin.instances.tfim(7), LINEAR, [0.5, 1.0], levels=4)
     assert result.gap[1] == pytest.approx(0, abs=1e-12)

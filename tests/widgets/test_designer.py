@@ -103,7 +103,7 @@ def test_source_b_preset_has_the_coupling_of_dense_matrices(device):
 
     states = np.linalg.eigh(dense(s))[1]
     slope = (dense(s + step) - dense(s - step)) / (2 * step)
-    assert abs(device._coupling()[k]) == pytest.approx(abs(states[:, 1] @ slope @ states[:, 0]), rel=1e-6)
+    assert device.spectrum.coupling[k] == pytest.approx(abs(states[:, 1] @ slope @ states[:, 0]), rel=1e-6)
 
 
 def test_value_is_a_traitlet_that_only_takes_legal_schedules(designer):

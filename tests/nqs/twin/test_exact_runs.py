@@ -331,7 +331,7 @@ def test_rules_take_its_spectrum():
     model, s = instances.rhm(4, rng=1), np.linspace(0, 1, 11)
     found = twin(model, FUNCTIONS, s, progress=False)
     spectrum = found.spectrum
-    assert spectrum.gap == pytest.approx(found.gap)
+    assert spectrum.gap == pytest.approx(found.gap) and np.array_equal(spectrum.couplings, found.couplings)
     weight = rules.adiabatic(s, spectrum.gap, found.coupling)
     schedule = rules.follow(s, rules.floored(s, weight), 20.0)
     assert schedule.duration_us == 20.0
