@@ -1,6 +1,6 @@
 """Annealing functions A(s), B(s) and anneal schedules s(t), with the hardware's rules."""
 
-from .anneal import (  # noqa: F401  pickled functions name them here
+from .functions import (  # noqa: F401  pickled functions name them here
     TICKS_PER_US,
     TOLERANCE,
     AnnealingFunctions,

@@ -4,7 +4,7 @@ import numpy as np
 
 from ...bath import Bath
 from ...figures.figure import number
-from ...schedule.anneal import _DWAVE
+from ...schedule.functions import _DWAVE
 
 SHOWN_LEVELS = 6
 CODE_WIDTH = 72
