@@ -64,7 +64,7 @@ MUTATIONS = [
     ),
     Mutation(
         "skipped slope rule",
-        "qtwin/schedule/functions.py",
+        "qtwin/schedule/anneal.py",
         "too_steep = np.abs(change)",
         "too_steep = 0 * np.abs(change)",
         ("tests/schedule/test_anneal.py::test_every_schedule_is_judged_right",),

@@ -21,7 +21,7 @@ from numbers import Integral, Real
 import numpy as np
 
 from .schedule import TICKS_PER_US, AnnealSchedule
-from .schedule.functions import _property
+from .schedule.anneal import _property
 
 PROPERTIES = {"annealing_time_range": [0.5, 2000.0], "max_anneal_schedule_points": 12}  # of D-Wave's QPUs
 _TINY = 1e-12  # gaps are kept above this part of the largest

@@ -27,7 +27,7 @@ from .._support.validate import integer
 from ..hamiltonian import checked_problem
 from ..ising import IsingModel
 from ..schedule import AnnealingFunctions
-from ..schedule.functions import checked_schedule
+from ..schedule.anneal import checked_schedule
 from ..typing import Array, Numbers
 from . import level_count
 from ._dwell import dwell_in, is_plain, legs_of, shares_of

@@ -28,7 +28,7 @@ from .._support.threads import one_blas_thread
 from ..hamiltonian import checked_problem
 from ..ising import IsingModel
 from ..schedule import AnnealingFunctions
-from ..schedule.functions import checked_schedule
+from ..schedule.anneal import checked_schedule
 from ..typing import Array
 from ._quadrature import filon, magnus, phases
 from .frame import MAX_SPINS, SAME, Frame, units
