@@ -1,6 +1,6 @@
 """Does a schedule help?  Paired experiments on an annealer, with intervals and their power."""
 
-from .paired import (
+from .lambda_rule import (
     TOLERANCE,
     compare,
     exact_spectrum,
