@@ -1,8 +1,10 @@
-"""Does a schedule help?  Paired experiments on an annealer, with intervals and their power."""
+"""Does a schedule help?  Paired experiments on an annealer, with intervals and their power.
+
+compare(problems, schedules, annealer)     any experiment
+source_b(annealer)                         source B's (arXiv 2505.15662): ten QUBOs, default against optimised
+"""
 
 from .lambda_rule import (
-    TOLERANCE,
-    compare,
     exact_spectrum,
     lambda_schedules,
     scaled,
@@ -11,6 +13,7 @@ from .lambda_rule import (
     source_b_problems,
     twin_spectrum,
 )
+from .paired import TOLERANCE, compare
 from .result import Result
 from .statistics import Interval, effect_seen, interval, power, runs_needed
 
