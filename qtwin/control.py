@@ -8,12 +8,18 @@ wait'): the best three of a linear anneal and of nearly all time in one piece ar
 puts the points where the first one spends its time.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from scipy.optimize import minimize
 
-from .bath import RateTable
-from .rules import PROPERTIES, limits, whole_ticks
-from .schedule import TICKS_PER_US, AnnealSchedule
+from .bath import Bath, RateTable
+from .ising import IsingModel
+from .rules import RULES, follow
+from .schedule import TICKS_PER_US, AnnealingFunctions, AnnealSchedule
+from .schedule.solver import PROPERTIES, limits, whole_ticks
+from .typing import Numbers, SpectrumLike
 
 POLISHED = 3
 ITERATIONS = 40
@@ -21,18 +27,62 @@ WIDEST = 14.0  # of log shares
 
 
 def optimise(
-    model, functions, bath=None, points=12, T_us=20.0, *, states=None, levels=None, properties=None, table=None
-):
-    """The schedule with the largest success found → :class:`AnnealSchedule`, always legal for the solver.
+    model: IsingModel,
+    functions: AnnealingFunctions,
+    bath: Bath | None = None,
+    points: int = 12,
+    T_us: float = 20.0,
+    *,
+    states: Numbers | None = None,
+    levels: int | None = None,
+    properties: Mapping[str, Any] | None = None,
+    table: RateTable | None = None,
+    spectrum: SpectrumLike | None = None,
+) -> AnnealSchedule:
+    """The schedule with the largest success found, always legal for the solver.
 
-    model: an IsingModel as programmed.  functions: AnnealingFunctions in GHz.  bath: a Bath.  points: most points.
-    T_us: total time, rounded to 0.01 µs.  states: classical states (basis indices) that count as success, the ground
-    states if None.  levels: as in RateTable.  properties: the solver's (steepest slope, longest time, points).
-    table: a RateTable of the same model to use again, with its functions and bath.
+    Parameters
+    ----------
+    model : IsingModel
+        As programmed.
+    functions : AnnealingFunctions
+        In GHz.
+    bath : Bath
+        By default a standard one.
+    points : int
+        Most points.
+    T_us : float
+        Total time in µs, rounded to 0.01 µs.
+    states : int or array_like
+        Classical states that count as success, basis indices or a mask (2^n,); the ground states by default.
+    levels : int
+        As in RateTable.
+    properties : dict
+        The solver's (steepest slope, longest time, points).
+    table : RateTable
+        Of the same model to use again, with its functions and bath.
+    spectrum : SpectrumLike
+        Of the same model: the schedule of each rule in ``rules.RULES`` that it suits is tried too.
 
-    Never worse on this bath than the linear anneal of ``T_us``.  Raises ValueError where the time is outside the
-    solver's range, for fewer than two points, states that are no basis indices, a table of another size, and as
-    RateTable does.
+    Returns
+    -------
+    AnnealSchedule
+        Never worse on this bath than the linear anneal of ``T_us``, or than a rule that was tried.
+
+    Raises
+    ------
+    NotLegal
+        Where the time is outside the solver's range.
+    ValueError
+        For fewer than two points, states that are no basis indices, a table of another size, and as RateTable does.
+
+    Examples
+    --------
+    >>> from qtwin import AnnealingFunctions, IsingModel
+    >>> functions = AnnealingFunctions.dwave("Advantage_system7.1")
+    >>> found = optimise(IsingModel([0.5, -0.2], [[0, 0.4], [0, 0]]), functions, points=4, T_us=5)
+    >>> found.duration_us, found.s.size <= 4
+    (5.0, True)
     """
     properties = PROPERTIES if properties is None else properties
     shortest, most = limits(properties, points, T_us=T_us)
@@ -41,16 +91,22 @@ def optimise(
         raise ValueError(f"table must be a RateTable of {model.n} spins, got {table!r}; build one of this problem")
     weights = _goal(model, states)
     total = int(round(T_us * TICKS_PER_US))
-    best = AnnealSchedule([[0, 0], [total / TICKS_PER_US, 1]])
+    tried = [AnnealSchedule.linear(total / TICKS_PER_US), *_of_rules(spectrum, T_us, most, properties)]
     for count in range(most, 2, -1):
         found = _legal(table, weights, _knots(table, count), total, shortest)
         if found is None:
             continue
         closer = _legal(table, weights, _closer(table, found, shortest), total, shortest)
-        tried = [schedule for schedule in (best, found, closer) if schedule is not None]
-        best = max(tried, key=lambda schedule: table.gradient(schedule, weights)[0])
+        tried += [found] if closer is None else [found, closer]
         break
-    return best.validate(properties)
+    return max(tried, key=lambda schedule: table.gradient(schedule, weights)[0]).validate(properties)
+
+
+def _of_rules(spectrum, t_us, points, properties):
+    """The schedule of each rule that suits the spectrum; none without one."""
+    suitable = [] if spectrum is None else [rule for rule in RULES.values() if rule.suits(spectrum)]
+    options = {"points": points, "properties": properties}
+    return [follow(spectrum.s, rule(spectrum), t_us, knots=rule.knots, **options) for rule in suitable]
 
 
 def _goal(model, states):

@@ -25,6 +25,7 @@ __all__ = [
     "BoolArray",
     "ComplexArray",
     "Executor",
+    "GapLike",
     "IntArray",
     "Model",
     "Models",
@@ -79,6 +80,16 @@ class SpectrumLike(Protocol):
 
     @property
     def couplings(self) -> Array: ...
+
+
+class GapLike(Protocol):
+    """The least that a schedule rule reads: ``s`` (S,) and ``gap`` (S,), a learned gap among them."""
+
+    @property
+    def s(self) -> Any: ...
+
+    @property
+    def gap(self) -> Any: ...
 
 
 class Executor(Protocol):

@@ -34,7 +34,7 @@ ARROWS = {
     "exact": PHYSICS,
     "dynamics": PHYSICS,
     "bath": PHYSICS,
-    "control": {"schedule", "rules", "bath"},
+    "control": {"ising", "schedule", "rules", "bath"},
     "annealers": {"ising", "schedule", "bath"},
     "experiment": PHYSICS | {"rules", "exact", "bath", "annealers", "nqs", "shipped"},
     "lhz": {"ising"},

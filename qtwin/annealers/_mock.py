@@ -1,9 +1,9 @@
 """The emulated annealer behind the interface of a QPU: D-Wave's own mock with our sampler inside."""
 
+import dimod
 from dwave.system.testing import MockDWaveSampler
 
 from ..schedule import AnnealSchedule
-from .solver import check_names, read_request
 
 
 class EmulatedDWaveSampler(MockDWaveSampler):
@@ -19,14 +19,12 @@ class EmulatedDWaveSampler(MockDWaveSampler):
         self._programmings = 0
         self.properties["chip_id"] = f"emulated ({annealer.functions.name})"
 
+    @dimod.bqm_structured
     def sample(self, bqm, **parameters):
-        """Sample a BQM on the graph's qubits; parameters as for ``EmulatedAnnealer.sample``."""
-        check_names(parameters)
-        request = read_request(parameters, self.properties)
-        parameters["answer_mode"] = "raw" if request.raw else "histogram"
-        sampleset = super().sample(bqm, **parameters)
-        self._programmings += 1  # over the mock's placeholders: a fixed name, our timing
-        sampleset.info.update(problem_id=f"emulated-{self._programmings}", timing=request.timing())
+        """Sample a BQM on the graph's qubits; parameters as for ``EmulatedAnnealer.sample``, which checks them."""
+        sampleset = self.substitute_sampler.sample(bqm, **parameters)
+        self._programmings += 1
+        sampleset.info["problem_id"] = f"emulated-{self._programmings}"
         return sampleset
 
     def sample_ising(self, h, *args, **parameters):

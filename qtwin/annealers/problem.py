@@ -1,6 +1,8 @@
 """A submitted BQM in spin form: its connected components, its energy levels, its sample set."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import dimod
 import numpy as np
@@ -8,6 +10,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from ..ising import IsingModel
+from .solver import PROPERTIES, scale_factor
 
 TOLERANCE = 1e-9  # levels closer than this, relative to the largest energy, are one
 
@@ -94,6 +97,27 @@ class SpinProblem:
             info=info,
             sort_labels=False,
         )
+
+
+def scaled(model: IsingModel, properties: Mapping[str, Any] = PROPERTIES) -> IsingModel:
+    """The model as auto_scale programs it, without its offset.
+
+    Parameters
+    ----------
+    model : IsingModel
+        As submitted.
+    properties : dict
+        The solver's; ``h_range``, ``extended_j_range`` and ``per_qubit_coupling_range`` are read.
+
+    Examples
+    --------
+    >>> from qtwin import IsingModel
+    >>> scaled(IsingModel([1, 0], [[0, 2], [0, 0]])).h.tolist()  # until J meets its range, 1
+    [0.5, 0.0]
+    """
+    problem = SpinProblem(model.to_bqm())
+    factor = scale_factor(problem.h, problem.pairs, problem.J, properties)
+    return IsingModel(factor * model.h, factor * model.J)
 
 
 def merge_levels(energies, probabilities, tolerance=TOLERANCE):

@@ -1,33 +1,20 @@
 """What a D-Wave QPU does with a request before it anneals: check the parameters, scale the problem.
 
 Rules and numbers follow D-Wave's documentation of solver parameters and properties; the property
-values are those that Ocean's own MockDWaveSampler gives (Advantage_system4.1).
+values stand in ``schedule.solver``.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
+from ..errors import NotLegal
 from ..schedule import AnnealSchedule
+from ..schedule.solver import PROPERTIES as PROPERTIES
 
-PROPERTIES = {
-    "h_range": [-4.0, 4.0],
-    "j_range": [-1.0, 1.0],
-    "extended_j_range": [-2.0, 1.0],
-    "per_qubit_coupling_range": [-18.0, 15.0],
-    "annealing_time_range": [0.5, 2000.0],
-    "default_annealing_time": 20.0,
-    "max_anneal_schedule_points": 12,
-    "num_reads_range": [1, 10000],
-    "problem_run_duration_range": [0.0, 10000000.0],
-    "programming_thermalization_range": [0.0, 10000.0],
-    "readout_thermalization_range": [0.0, 10000.0],
-    "default_programming_thermalization": 1000.0,
-    "default_readout_thermalization": 0.0,
-    "supported_problem_types": ["ising", "qubo"],
-}
 _EMULATED = (
     "num_reads",
     "annealing_time",
@@ -106,7 +93,8 @@ def read_request(parameters, properties):
         programming_thermalization=_within(given, "programming_thermalization", properties),
         readout_thermalization=_within(given, "readout_thermalization", properties),
     )
-    _check_duration(request, properties["problem_run_duration_range"][1])
+    t_us, waits = schedule.duration_us, (request.readout_thermalization, request.programming_thermalization)
+    check_duration(request.num_reads, t_us, *waits, properties)
     return request
 
 
@@ -213,11 +201,30 @@ def _within(given, name, properties):
     return float(value)
 
 
-def _check_duration(request, limit):
-    per_read = request.schedule.duration_us + request.readout_thermalization + READOUT_US
-    total = request.num_reads * per_read + request.programming_thermalization
+def check_duration(
+    reads: int, t_us: float, readout: float, programming: float, properties: Mapping[str, Any], of: str = "an anneal"
+) -> None:
+    """NotLegal where one programming takes longer than ``problem_run_duration_range`` allows.
+
+    Parameters
+    ----------
+    reads : int
+        Reads of the programming.
+    t_us, readout, programming : float
+        The anneal, the thermalization after each read and that after programming, in µs.
+    properties : dict
+        The solver's; without the range there is no limit.
+    of : str
+        What is annealed, for the error.
+
+    Examples
+    --------
+    >>> check_duration(1000, 20.0, 0.0, 1000.0, PROPERTIES)
+    """
+    limit = properties.get("problem_run_duration_range", (0, np.inf))[1]
+    total = reads * (t_us + readout + READOUT_US) + programming
     if total > limit:
-        raise ValueError(
-            f"{request.num_reads} reads of {per_read:g} µs take {total:.4g} µs, "
-            f"above the limit of {limit:g} µs (problem_run_duration_range); lower num_reads or the anneal time"
+        raise NotLegal(
+            f"{reads} reads of {of} of {t_us:g} µs take {total:.4g} µs, above the solver's limit of {limit:g} µs "
+            "(problem_run_duration_range); take fewer reads or a shorter anneal"
         )

@@ -1,13 +1,12 @@
 """Does a schedule help?  Paired experiments on an annealer, with intervals and their power.
 
-compare(problems, schedules, annealer)     any experiment
-source_b(annealer)                         source B's (arXiv 2505.15662): ten QUBOs, default against optimised
+``compare`` runs any experiment, ``source_b`` that of source B (arXiv 2505.15662): ten QUBOs, default against optimised.
 """
 
+from ..annealers.problem import scaled
 from .lambda_rule import (
     exact_spectrum,
     lambda_schedules,
-    scaled,
     shipped_source_b,
     source_b,
     source_b_problems,

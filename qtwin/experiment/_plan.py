@@ -10,7 +10,8 @@ import numpy as np
 
 from ..annealers import EmulatedAnnealer
 from ..annealers._recorded import Replayer
-from ..annealers.solver import READOUT_US
+from ..annealers.solver import check_duration
+from ..errors import NotLegal
 from ..ising import IsingModel
 from ..schedule import AnnealSchedule
 
@@ -107,7 +108,11 @@ def _check(plan, properties):
     """Every schedule legal, reads in range, no programming above the solver's run-time limit."""
     low, high = properties.get("num_reads_range", (1, np.inf))
     if not low <= plan.reads <= high:
-        raise ValueError(f"reads must lie in {low} … {high} (num_reads_range), got {plan.reads}")
+        raise NotLegal(f"reads must lie in {low} … {high} (num_reads_range), got {plan.reads}")
+    waits = [
+        plan.settings.get(key, properties.get(f"default_{key}", 0.0))
+        for key in ("readout_thermalization", "programming_thermalization")
+    ]
     for name, each in plan.schedules.items():
         for k, one in enumerate(each):
             if "annealing_time_range" in properties:
@@ -115,22 +120,8 @@ def _check(plan, properties):
                     each[k] = one.validate(properties)
                 except ValueError as error:
                     problem = list(plan.models)[k]
-                    raise ValueError(f"schedule {name!r} of problem {problem!r} is not legal: {error}") from None
-            _check_duration(name, each[k].duration_us, plan, properties)
-
-
-def _check_duration(name, t_us, plan, properties):
-    limit = properties.get("problem_run_duration_range", (0, np.inf))[1]
-    waits = [
-        plan.settings.get(key, properties.get(f"default_{key}", 0.0))
-        for key in ("readout_thermalization", "programming_thermalization")
-    ]
-    total = plan.reads * (t_us + waits[0] + READOUT_US) + waits[1]
-    if total > limit:
-        raise ValueError(
-            f"{plan.reads} reads of schedule {name!r} take about {total:.4g} µs, above the solver's limit of "
-            f"{limit:g} µs (problem_run_duration_range); take fewer reads or a shorter schedule"
-        )
+                    raise NotLegal(f"schedule {name!r} of problem {problem!r} is not legal: {error}") from None
+            check_duration(plan.reads, each[k].duration_us, *waits, properties, f"schedule {name!r}")
 
 
 def embeddings_of(plan, sampler, given):

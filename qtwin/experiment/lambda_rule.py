@@ -1,32 +1,69 @@
 """Source B's experiment (arXiv 2505.15662): ten QUBOs, the default anneal against schedules that follow Λ(s)."""
 
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from .. import instances, rules
 from .._support.progress import bar as _bar
-from ..annealers.problem import SpinProblem
-from ..annealers.solver import PROPERTIES, scale_factor
-from ..exact import spectrum
+from ..annealers.problem import scaled
+from ..annealers.solver import PROPERTIES
+from ..exact import Spectrum, spectrum
 from ..ising import IsingModel
 from ..schedule import AnnealingFunctions, AnnealSchedule
+from ..typing import Array, Numbers, Sampler
 from .paired import _sampler, compare
 from .result import Result
 
+if TYPE_CHECKING:
+    from ..nqs.twin import Twin
+
+Spectra = Callable[[IsingModel, AnnealingFunctions, Array], Any]  # (model, functions, s) → a spectrum
+
 
 def source_b(
-    annealer="emulated", runs=10, reads=200, *, t_us=20.0, spectra=None, rng=0, checkpoint=None, progress=True
-):
-    """Source B's experiment: ten random QUBOs, the default anneal against the shape of Λ → :class:`Result`.
+    annealer: str | Sampler = "emulated",
+    runs: int = 10,
+    reads: int = 200,
+    *,
+    t_us: float = 20.0,
+    spectra: Spectra | None = None,
+    rng: int = 0,
+    checkpoint: str | Path | None = None,
+    progress: bool = True,
+) -> Result:
+    """Source B's experiment: ten random QUBOs, the default anneal against the shape of Λ.
 
-    Five QUBOs of four and five of six spins, embedded once each; the linear anneal of ``t_us``, the
-    shape of the digital twin's Λ(s) and that of the exact Λ(s), both in 12 points equally spaced in s;
-    10 programmings of 200 reads each.  annealer, runs, reads, checkpoint, progress: as in ``compare``;
-    annealer='qpu' runs it on D-Wave's QPU.  spectra: see ``lambda_schedules``.  rng: an int, for the
-    problems.
+    Five QUBOs of four and five of six spins, embedded once each; the linear anneal of ``t_us``, the shape of the
+    digital twin's Λ(s) and that of the exact Λ(s), both in 12 points equally spaced in s; 10 programmings of 200 reads
+    each.
+
+    Parameters
+    ----------
+    annealer, runs, reads, checkpoint, progress
+        As in ``compare``; annealer='qpu' runs it on D-Wave's QPU.
+    t_us : float
+        Duration of every anneal in µs.
+    spectra : callable
+        See ``lambda_schedules``.
+    rng : int
+        For the problems.
+
+    Returns
+    -------
+    Result
+        Of the schedules 'default', 'twin Λ' and 'exact Λ'.
+
+    Notes
+    -----
+    Minutes of training for the twins; ``shipped_source_b`` holds its result.
     """
     sampler = _sampler(annealer)
     problems = source_b_problems(rng)
-    schedules = {"default": AnnealSchedule.linear(t_us)}
+    schedules: dict[str, Any] = {"default": AnnealSchedule.linear(t_us)}
     properties = {**PROPERTIES, **(sampler.properties or {})}
     functions = _functions(sampler)
     for name, how in (("twin Λ", spectra or twin_spectrum), ("exact Λ", exact_spectrum)):
@@ -36,8 +73,14 @@ def source_b(
     return compare(problems, schedules, sampler, runs, reads, checkpoint=checkpoint, rng=rng, progress=progress)
 
 
-def shipped_source_b():
-    """The Result of ``source_b`` on the emulated annealer, seed 0, as shipped; ``benchmarks.experiment`` makes it."""
+def shipped_source_b() -> Result:
+    """The Result of ``source_b`` on the emulated annealer, seed 0, as shipped; ``benchmarks.experiment`` makes it.
+
+    Examples
+    --------
+    >>> shipped_source_b()
+    Result(10 problems, 3 schedules, 10 runs of 200 reads, emulated)
+    """
     from ..shipped import results
 
     stored = results("source-b-experiment")
@@ -53,8 +96,15 @@ def shipped_source_b():
     )
 
 
-def source_b_problems(rng=0):
-    """Ten random QUBOs {name: IsingModel}, symmetric with entries uniform in [-5, 5]: five of 4, five of 6 spins."""
+def source_b_problems(rng: int = 0) -> dict[str, IsingModel]:
+    """Ten random QUBOs by name, symmetric with entries uniform in [-5, 5]: five of 4, five of 6 spins.
+
+    Examples
+    --------
+    >>> problems = source_b_problems()
+    >>> list(problems)[:2], problems["N6-1"].n
+    (['N4-1', 'N4-2'], 6)
+    """
     if isinstance(rng, bool) or not isinstance(rng, (int, np.integer)) or rng < 0:
         raise ValueError(f"rng must be a whole number ≥ 0, got {rng!r}")
     seeds = np.random.SeedSequence(rng).spawn(10)
@@ -64,44 +114,79 @@ def source_b_problems(rng=0):
     }
 
 
-def lambda_schedules(problems, functions=None, t_us=20.0, *, spectra=None, s=None, properties=None, progress=True):
-    """{problem: schedule} with dt/ds ∝ Λ(s), in 12 points equally spaced in s, legal for the solver.
+def lambda_schedules(
+    problems: Mapping[str, IsingModel],
+    functions: AnnealingFunctions | None = None,
+    t_us: float = 20.0,
+    *,
+    rule: str = "source_b",
+    spectra: Spectra | None = None,
+    s: Numbers | None = None,
+    properties: Mapping[str, Any] | None = None,
+    progress: bool = True,
+) -> dict[str, AnnealSchedule]:
+    """{problem: schedule} with dt/ds ∝ Λ(s), or another rule, in 12 points equally spaced in s, legal for the solver.
 
-    The problem is scaled as auto_scale does, without its embedding.  functions: AnnealingFunctions
-    (default Advantage_system7.1).  spectra: a function (model, functions, s) → anything with
-    ``energies`` or ``levels`` (S, ≥ 2), ``gap`` (S,) and ``coupling`` (S,); by default the digital twin.
-    s: grid (S,), by default source B's 21 points.  properties: the solver's.
+    The problem is scaled as auto_scale does, without its embedding.
+
+    Parameters
+    ----------
+    problems : dict
+        {name: IsingModel}.
+    functions : AnnealingFunctions
+        Default Advantage_system7.1.
+    t_us : float
+        Duration in µs.
+    rule : str
+        Name of a rule in ``rules.RULES``, by default source B's Λ.
+    spectra : callable
+        (model, functions, s) → a spectrum or anything with what the rule needs, like ``energies`` or ``levels``
+        (S, ≥ 2), ``gap`` (S,) and ``coupling`` (S,); by default the digital twin.
+    s : array_like, shape (S,)
+        Grid, by default source B's 21 points.
+    properties : dict
+        The solver's.
+    progress : bool
+        Whether to show a bar.
+
+    Examples
+    --------
+    >>> from qtwin import instances
+    >>> problems = {"hard": instances.qubo(4, rng=102)}
+    >>> made = lambda_schedules(problems, rule="inverse_gap", spectra=exact_spectrum, progress=False)["hard"]
+    >>> made.s.size, made.duration_us
+    (12, 20.0)
     """
     if not isinstance(problems, dict):
         raise TypeError(f"problems must be a dict {{name: IsingModel}}, got {type(problems).__name__}")
+    chosen = rules.rule_of(rule)
     functions = AnnealingFunctions.dwave("Advantage_system7.1") if functions is None else functions
-    s = np.linspace(0, 1, 21) if s is None else np.asarray(s, float)
+    grid = np.linspace(0, 1, 21) if s is None else np.asarray(s, float)
     properties, schedules = PROPERTIES if properties is None else properties, {}
     with _bar(len(problems), "schedules", "problem", silent=not progress) as bar:
         for name, model in problems.items():
-            found = (spectra or twin_spectrum)(scaled(model, properties), functions, s)
-            energies = found.energies if hasattr(found, "energies") else found.levels
-            weight = rules.source_b(s, found.gap, found.coupling, ground=energies[:, 0])
-            schedules[name] = rules.follow(s, weight, t_us, knots="uniform", properties=properties)
+            weight = chosen(_on(grid, (spectra or twin_spectrum)(scaled(model, properties), functions, grid)))
+            schedules[name] = rules.follow(grid, weight, t_us, knots="uniform", properties=properties)
             bar.update()
     return schedules
 
 
-def scaled(model, properties=PROPERTIES):
-    """The model as auto_scale programs it, without its offset."""
-    problem = SpinProblem(model.to_bqm())
-    factor = scale_factor(problem.h, problem.pairs, problem.J, properties)
-    return IsingModel(factor * model.h, factor * model.J)
+def _on(s, found):
+    """A spectrum as it is; one that does not say its grid gets it."""
+    if hasattr(found, "s"):
+        return found
+    names = ("gap", "energies", "levels", "coupling", "couplings")
+    return SimpleNamespace(s=s, **{name: getattr(found, name) for name in names if hasattr(found, name)})
 
 
-def twin_spectrum(model, functions, s):
+def twin_spectrum(model: IsingModel, functions: AnnealingFunctions, s: Numbers) -> "Twin":
     """Levels and coupling by the neural digital twin."""
     from ..nqs.twin import twin
 
     return twin(model, functions, s, progress=False)
 
 
-def exact_spectrum(model, functions, s):
+def exact_spectrum(model: IsingModel, functions: AnnealingFunctions, s: Numbers) -> Spectrum:
     """Levels and coupling by exact diagonalisation: a Spectrum of two levels with ``coupling`` |⟨1|dH/ds|0⟩| (S,)."""
     return spectrum(model, functions, s, levels=2, states=True)
 

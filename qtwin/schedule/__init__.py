@@ -5,14 +5,9 @@ the machine: H(s) = -A(s)/2 Σσx + B(s)/2 H_problem.  The anneal schedule s(t),
 by straight lines, is what a user chooses.
 """
 
-from .anneal import TICKS_PER_US, TOLERANCE, AnnealSchedule
-from .functions import (  # noqa: F401  pickled functions name them here
-    AnnealingFunctions,
-    _exponential,
-    _fit,
-    _interpolated,
-    _linear,
-)
+from .anneal import AnnealSchedule
+from .functions import AnnealingFunctions, _exponential, _fit, _interpolated, _linear
+from .solver import TICKS_PER_US, TOLERANCE
 
 __all__ = [
     "AnnealSchedule",
@@ -21,8 +16,5 @@ __all__ = [
     "TOLERANCE",
 ]
 
-for _kind in (
-    AnnealSchedule,
-    AnnealingFunctions,
-):
+for _kind in (AnnealSchedule, AnnealingFunctions, _exponential, _fit, _interpolated, _linear):
     _kind.__module__ = __name__  # the public path, in pickles too

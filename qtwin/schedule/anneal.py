@@ -4,33 +4,57 @@ The schedule rules are those of D-Wave's documentation of ``anneal_schedule``, w
 from the solver's own properties.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
 import numpy as np
 
+from ..errors import NotLegal
+from ..typing import Array, Numbers
 from .functions import _positive
-
-TICKS_PER_US = 100  # a QPU rounds the times of a standard anneal to 0.01 µs
-TOLERANCE = 1e-9  # relative, for times and slopes: far above rounding errors, far below one tick
+from .solver import TICKS_PER_US, TOLERANCE, property_of
 
 
 @dataclass(frozen=True, eq=False, repr=False, init=False)
 class AnnealSchedule:
     """An anneal schedule s(t): points (t in µs, s) joined by straight lines.
 
-    ``AnnealSchedule([[0, 0], [20, 1]])`` checks what any schedule must be: at least two points of two
-    finite numbers, times increasing, s in [0, 1].  What a QPU demands beyond that is in ``validate``.
-    ``t_us`` and ``s`` are read-only arrays (m,); calling the schedule gives s at any time within.
-    Raises TypeError for what is not numbers, ValueError else, naming the point.
+    The constructor checks what any schedule must be: at least two points of two finite numbers, times increasing,
+    s in [0, 1].  What a QPU demands beyond that is in :meth:`validate`.  Calling the schedule gives s at any time
+    within.
+
+    Parameters
+    ----------
+    points : sequence of [t_us, s]
+        Times in µs and anneal fractions, as for Ocean's ``anneal_schedule``.
+
+    Attributes
+    ----------
+    t_us : ndarray, shape (m,)
+        Times of the points in µs, read-only.
+    s : ndarray, shape (m,)
+        Their anneal fractions, read-only.
+
+    Raises
+    ------
+    TypeError
+        For what is not numbers.
+    ValueError
+        Else, naming the point.
+
+    Examples
+    --------
+    >>> schedule = AnnealSchedule([[0, 0], [15, 0.5], [20, 1]])
+    >>> schedule([7.5, 20]).tolist(), schedule.duration_us
+    ([0.25, 1.0], 20.0)
     """
 
-    t_us: np.ndarray
-    s: np.ndarray
+    t_us: Array
+    s: Array
 
-    def __init__(self, points):
+    def __init__(self, points: Sequence[Sequence[float]] | Numbers) -> None:
         pairs = _pairs(points)
         t_us, s = np.array(pairs, dtype=float).T
         _refuse(pairs, ~(np.isfinite(t_us) & np.isfinite(s)), "t and s must be finite numbers")
@@ -44,82 +68,127 @@ class AnnealSchedule:
         return AnnealSchedule, (self.points,)
 
     @classmethod
-    def linear(cls, t_us=20.0):
-        """From s = 0 to 1 in ``t_us`` at constant speed; 20 µs is the default of D-Wave's QPUs."""
+    def linear(cls, t_us: float = 20.0) -> "AnnealSchedule":
+        """From s = 0 to 1 in ``t_us`` at constant speed; 20 µs is the default of D-Wave's QPUs.
+
+        Examples
+        --------
+        >>> AnnealSchedule.linear(5)
+        AnnealSchedule([[0, 0], [5, 1]])
+        """
         return cls([[0, 0], [_positive("t_us", t_us), 1]])
 
     @classmethod
-    def pause(cls, t_us, s, duration_us):
-        """A linear anneal of ``t_us`` that waits ``duration_us`` at s; it takes t_us + duration_us in all."""
+    def pause(cls, t_us: float, s: float, duration_us: float) -> "AnnealSchedule":
+        """A linear anneal of ``t_us`` that waits ``duration_us`` at s; it takes t_us + duration_us in all.
+
+        Examples
+        --------
+        >>> AnnealSchedule.pause(20, 0.4, 10)
+        AnnealSchedule([[0, 0], [8, 0.4], [18, 0.4], [30, 1]])
+        """
         stop, wait = _positive("t_us", t_us) * _inside("s", s), _positive("duration_us", duration_us, zero=True)
         return cls([[0, 0], [stop, s], *([[stop + wait, s]] if wait else []), [t_us + wait, 1]])
 
     @classmethod
-    def quench(cls, t_us, s, *, slope=2.0):
+    def quench(cls, t_us: float, s: float, *, slope: float = 2.0) -> "AnnealSchedule":
         """A linear anneal of ``t_us`` up to s, then to 1 at ``slope`` per µs (2 is the documented limit).
 
         Both times lie on the QPU's grid of 0.01 µs, the fast one rounded up, so that it stays legal.
+
+        Examples
+        --------
+        >>> AnnealSchedule.quench(20, 0.4)
+        AnnealSchedule([[0, 0], [8, 0.4], [8.3, 1]])
         """
         start = np.rint(_positive("t_us", t_us) * _inside("s", s) * TICKS_PER_US)
         steps = np.ceil((1 - s) / _positive("slope", slope) * TICKS_PER_US * (1 - TOLERANCE))
         return cls([[0, 0], [start / TICKS_PER_US, s], [(start + steps) / TICKS_PER_US, 1]])
 
     @classmethod
-    def reverse(cls, t_us, s, duration_us=0.0):
-        """A reverse anneal: from s = 1 down to s in t_us/2, wait ``duration_us``, back to 1 in t_us/2."""
+    def reverse(cls, t_us: float, s: float, duration_us: float = 0.0) -> "AnnealSchedule":
+        """A reverse anneal: from s = 1 down to s in t_us/2, wait ``duration_us``, back to 1 in t_us/2.
+
+        Examples
+        --------
+        >>> AnnealSchedule.reverse(20, 0.4)
+        AnnealSchedule([[0, 1], [10, 0.4], [20, 1]])
+        """
         half, wait = _positive("t_us", t_us) / 2, _positive("duration_us", duration_us, zero=True)
         return cls([[0, 1], [half, s], *([[half + wait, s]] if wait else []), [t_us + wait, 1]])
 
     @property
-    def points(self):
+    def points(self) -> list[list[float]]:
         """[[t_us, s], …] as plain lists of floats, for Ocean's ``anneal_schedule``."""
         return np.stack([self.t_us, self.s], axis=1).tolist()
 
     @property
-    def duration_us(self):
-        """Time of the last point."""
+    def duration_us(self) -> float:
+        """Time of the last point, in µs."""
         return float(self.t_us[-1])
 
     @property
-    def is_reverse(self):
+    def is_reverse(self) -> bool:
         """Whether it starts at s = 1."""
         return bool(self.s[0] == 1)
 
     @property
-    def slopes(self):
+    def slopes(self) -> Array:
         """ds/dt of each straight piece, per µs, (m - 1,)."""
         return np.diff(self.s) / np.diff(self.t_us)
 
-    def __call__(self, t_us):
+    def __call__(self, t_us: Numbers) -> Array:
         """s at the times t_us, a number or an array; ValueError outside the schedule."""
         t_us = np.asarray(t_us, dtype=float)
         if not ((t_us >= self.t_us[0]) & (t_us <= self.t_us[-1])).all():
             raise ValueError(f"t must lie in {self.t_us[0]:g} … {self.t_us[-1]:g} µs, the times of the schedule")
         return np.clip(np.interp(t_us, self.t_us, self.s), 0, 1)  # interp may pass an end by a rounding
 
-    def validate(self, properties):
-        """The schedule as a QPU runs it, times rounded to 0.01 µs; ValueError if the solver refuses it.
+    def validate(self, properties: Mapping[str, Any]) -> "AnnealSchedule":
+        """The schedule as a QPU runs it, times rounded to 0.01 µs.
 
-        ``properties``: the solver's own, as in ``sampler.properties``; ``annealing_time_range`` and
-        ``max_anneal_schedule_points`` are read.  Rules, after the rounding: times start at 0 and still
-        increase; at most max_anneal_schedule_points, one more in reverse; a forward anneal starts at
-        s = 0, never falls and ends at 1; a reverse one starts and ends at 1; the last time is at most
-        annealing_time_range[1]; |ds/dt| is at most 1/annealing_time_range[0] (relative tolerance 1e-9).
+        Parameters
+        ----------
+        properties : dict
+            The solver's own, as in ``sampler.properties``; ``annealing_time_range`` and
+            ``max_anneal_schedule_points`` are read.
+
+        Returns
+        -------
+        AnnealSchedule
+
+        Raises
+        ------
+        NotLegal
+            Where the solver refuses it, naming the point and the rule.
+
+        Notes
+        -----
+        Rules, after the rounding: times start at 0 and still increase; at most max_anneal_schedule_points, one more
+        in reverse; a forward anneal starts at s = 0, never falls and ends at 1; a reverse one starts and ends at 1;
+        the last time is at most annealing_time_range[1]; |ds/dt| is at most 1/annealing_time_range[0] (relative
+        tolerance 1e-9).
+
+        Examples
+        --------
+        >>> from qtwin.schedule.solver import PROPERTIES
+        >>> AnnealSchedule([[0, 0], [5.0049, 0.3], [20, 1]]).validate(PROPERTIES)
+        AnnealSchedule([[0, 0], [5, 0.3], [20, 1]])
         """
-        shortest, longest = _property(properties, "annealing_time_range")
-        most = _property(properties, "max_anneal_schedule_points")
+        shortest, longest = property_of(properties, "annealing_time_range")
+        most = property_of(properties, "max_anneal_schedule_points")
         ticks = np.rint(self.t_us * TICKS_PER_US)
         for bad, rule in _qpu_rules(ticks, self.s, shortest, longest, most):
-            _refuse(self.points, bad, rule)
+            _refuse(self.points, bad, rule, NotLegal)
         return AnnealSchedule(np.stack([ticks / TICKS_PER_US, self.s], axis=1))
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         return self.points == other.points if isinstance(other, AnnealSchedule) else NotImplemented
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash(tuple(map(tuple, self.points)))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         if self.s.size > 20:
             return f"AnnealSchedule({self.s.size} points, {self.t_us[0]:g} … {self.t_us[-1]:g} µs)"
         return f"AnnealSchedule([{', '.join(f'[{t:g}, {s:g}]' for t, s in self.points)}])"
@@ -167,11 +236,11 @@ def _qpu_rules(ticks, s, shortest, longest, most):
     yield too_steep, f"the slope |ds/dt| to here must be at most {1 / shortest:g} per µs (1/annealing_time_range[0])"
 
 
-def _refuse(points, bad, rule):
-    """ValueError naming the first bad point and the rule, if there is one."""
+def _refuse(points, bad, rule, error=ValueError):
+    """The error naming the first bad point and the rule, if there is one."""
     if np.any(bad):
         k = int(np.argmax(bad))
-        raise ValueError(f"points[{k}] = {list(points[k])}: {rule}")
+        raise error(f"points[{k}] = {list(points[k])}: {rule}")
 
 
 def _pairs(points):
@@ -186,14 +255,6 @@ def _pairs(points):
     if len(points) < 2:
         raise ValueError(f"a schedule needs at least 2 points, got {len(points)}")
     return [(float(t), float(s)) for t, s in points]
-
-
-def _property(properties, key):
-    if not isinstance(properties, Mapping):
-        raise TypeError(f"properties must be a dict like sampler.properties, got {type(properties).__name__}")
-    if key not in properties:
-        raise ValueError(f"properties lack {key!r}; pass the properties of a QPU, like sampler.properties")
-    return properties[key]
 
 
 def _inside(name, value):

@@ -11,15 +11,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from numbers import Real
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
 from numpy.polynomial import Chebyshev
 
+from ..typing import Array, Numbers
 from ._solver_table import read_table
 
 # name: (Chebyshev coefficients of log A(s)/GHz on [0, 1], B(0), B(1) in GHz)
-_DWAVE = {
+DWAVE: dict[str, tuple[tuple[float, ...], float, float]] = {
     "Advantage_system4.1": (
         (-4.884589, -9.231904, -2.56977, -0.2228459, 0.4281396, 0.1783958, 0.02663508), 0.2591925, 8.47707),
     "Advantage_system5.4": (
@@ -37,17 +39,33 @@ _DWAVE = {
 class AnnealingFunctions:
     """A(s) and B(s) of H(s) = -A(s)/2 Σσx + B(s)/2 H_problem, with exact derivatives.
 
-    Build one with ``linear``, ``exponential``, ``dwave``, ``from_table`` or ``read``.  ``unit`` is
-    'GHz' or None (dimensionless).  ``A``, ``B``, ``dA``, ``dB`` take s in [0, 1], a number or an
-    array of any shape, and return the same shape; they raise ValueError outside.
+    Build one with :meth:`linear`, :meth:`exponential`, :meth:`dwave`, :meth:`from_table` or :meth:`read`.  ``A``,
+    ``B``, ``dA``, ``dB`` take s in [0, 1], a number or an array of any shape, and return the same shape; they raise
+    ValueError outside.
 
-    ``curves``: an array s → (A, B, dA/ds, dB/ds), before the factors ``energy`` (on A and B) and
-    ``problem`` (on B alone), which multiply exactly; see ``scaled``.
+    Parameters
+    ----------
+    name : str
+        What it is called in results and figures.
+    unit : 'GHz' or None
+        Unit of A and B; None is dimensionless.
+    curves : callable
+        An array s → (A, B, dA/ds, dB/ds), before the factors.
+    energy : float
+        Factor on A and B; multiplies exactly, see :meth:`scaled`.
+    problem : float
+        Factor on B alone.
+
+    Examples
+    --------
+    >>> functions = AnnealingFunctions.linear()
+    >>> functions.A([0, 0.25, 1]).tolist(), functions.dB([0, 0.25, 1]).tolist()
+    ([2.0, 1.5, 0.0], [2.0, 2.0, 2.0])
     """
 
     name: str
     unit: str | None
-    curves: Callable
+    curves: Callable[[Array], tuple[Array, Array, Array, Array]]
     energy: float = 1.0
     problem: float = 1.0
 
@@ -58,80 +76,137 @@ class AnnealingFunctions:
             object.__setattr__(self, factor, _positive(factor, getattr(self, factor)))
 
     @classmethod
-    def linear(cls):
-        """A = 2(1 - s), B = 2s, so that H = (1-s) H0 + s Hp as in arXiv 2109.08492; dimensionless."""
+    def linear(cls) -> "AnnealingFunctions":
+        """A = 2(1 - s), B = 2s, so that H = (1-s) H0 + s Hp as in arXiv 2109.08492; dimensionless.
+
+        Examples
+        --------
+        >>> AnnealingFunctions.linear().B([0, 0.5]).tolist()
+        [0.0, 1.0]
+        """
         return cls("linear", None, _linear)
 
     @classmethod
-    def exponential(cls):
+    def exponential(cls) -> "AnnealingFunctions":
         """A = 2 e^(-3.5 s) - 0.06, B = 2 s^1.8, as printed in arXiv 2505.15662; dimensionless.
 
         A ends at 2 e^(-3.5) - 0.06 = 3.9e-4, not at 0.
+
+        Examples
+        --------
+        >>> AnnealingFunctions.exponential().A([0, 1]).round(5).tolist()
+        [1.94, 0.00039]
         """
         return cls("exponential", None, _exponential)
 
     @classmethod
-    def dwave(cls, name):
+    def dwave(cls, name: str) -> "AnnealingFunctions":
         """A compact fit to a D-Wave QPU's standard-anneal functions, in GHz.
 
-        Names: Advantage_system4.1, 5.4, 6.4, 7.1, Advantage2_system4.3.  Raises ValueError for others.
+        Parameters
+        ----------
+        name : str
+            Advantage_system4.1, 5.4, 6.4, 7.1, or Advantage2_system4.3; ValueError for others.
+
+        Examples
+        --------
+        >>> AnnealingFunctions.dwave("Advantage_system7.1").B([0, 1]).round(3).tolist()
+        [0.224, 7.514]
         """
-        if name not in _DWAVE:
+        if name not in DWAVE:
             raise ValueError(
-                f"no fit for {name!r}; choose one of {', '.join(_DWAVE)}, "
+                f"no fit for {name!r}; choose one of {', '.join(DWAVE)}, "
                 "or read the solver's own table with AnnealingFunctions.read"
             )
-        coefficients, B0, B1 = _DWAVE[name]
+        coefficients, B0, B1 = DWAVE[name]
         return cls(name, "GHz", partial(_fit, Chebyshev(coefficients, domain=[0, 1]), B0**0.5, B1**0.5))
 
     @classmethod
-    def from_table(cls, s, A, B, *, unit="GHz", name="table"):
-        """Through the points of a table: s (m,) rising from 0 to 1, A (m,) and B (m,) not negative.
+    def from_table(
+        cls, s: Numbers, A: Numbers, B: Numbers, *, unit: str | None = "GHz", name: str = "table"
+    ) -> "AnnealingFunctions":
+        """Through the points of a table.
 
-        Monotone cubic (PCHIP) interpolation of B and of log A, or of A itself where some A is 0:
-        between two points the curve stays between their values, with a continuous derivative.
+        Parameters
+        ----------
+        s : array_like, shape (m,)
+            Anneal fractions, rising from 0 to 1.
+        A, B : array_like, shape (m,)
+            Not negative, in ``unit``.
+        unit : 'GHz' or None
+            Unit of A and B.
+        name : str
+            What it is called.
+
+        Notes
+        -----
+        Monotone cubic (PCHIP) interpolation of B and of log A, or of A itself where some A is 0: between two points
+        the curve stays between their values, with a continuous derivative.
+
+        Examples
+        --------
+        >>> AnnealingFunctions.from_table([0, 0.5, 1], [10, 1, 0.1], [0, 3, 8]).A(0.75).round(4).tolist()
+        0.3162
         """
         from scipy.interpolate import PchipInterpolator
 
-        s, A, B = _table_columns(s, A, B)
-        logarithmic = bool((A > 0).all())
-        curve_A = PchipInterpolator(s, np.log(A) if logarithmic else A)
-        return cls(name, unit, partial(_interpolated, curve_A, PchipInterpolator(s, B), logarithmic))
+        x, high, low = _table_columns(s, A, B)
+        logarithmic = bool((high > 0).all())
+        curve_A = PchipInterpolator(x, np.log(high) if logarithmic else high)
+        return cls(name, unit, partial(_interpolated, curve_A, PchipInterpolator(x, low), logarithmic))
 
     @classmethod
-    def read(cls, path):
+    def read(cls, path: str | PathLike[str]) -> "AnnealingFunctions":
         """From the table that D-Wave publishes for a solver, in GHz.
 
-        Either the .xlsx itself (sheet 'Standard-Annealing Schedule'; needs openpyxl) or a CSV saved from
-        that sheet, with a header that names s, A and B, like 's,A(s) (GHz),B(s) (GHz),C (normalized)'.
+        Parameters
+        ----------
+        path : path
+            Either the .xlsx itself (sheet 'Standard-Annealing Schedule'; needs openpyxl) or a CSV saved from that
+            sheet, with a header that names s, A and B, like 's,A(s) (GHz),B(s) (GHz),C (normalized)'.
+
+        Examples
+        --------
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     written = Path(folder, "mine.csv").write_text("s,A,B\\n0,9,0.2\\n1,0,7\\n")
+        ...     print(AnnealingFunctions.read(Path(folder, "mine.csv")))
+        AnnealingFunctions('mine', unit='GHz')
         """
         return cls.from_table(*read_table(path), name=Path(path).stem)
 
-    def scaled(self, energy=1.0, problem=1.0):
-        """The same functions with A and B times ``energy``, and B also times ``problem`` (both > 0)."""
+    def scaled(self, energy: float = 1.0, problem: float = 1.0) -> "AnnealingFunctions":
+        """The same functions with A and B times ``energy``, and B also times ``problem`` (both > 0).
+
+        Examples
+        --------
+        >>> AnnealingFunctions.linear().scaled(energy=2, problem=0.5).A(0.5).tolist()
+        2.0
+        """
         return replace(
             self,
             energy=self.energy * _positive("energy", energy),
             problem=self.problem * _positive("problem", problem),
         )
 
-    def A(self, s):
+    def A(self, s: Numbers) -> Array:
         """Transverse scale A(s), in ``unit``."""
         return self.energy * self.curves(_fraction(s))[0]
 
-    def B(self, s):
+    def B(self, s: Numbers) -> Array:
         """Problem scale B(s), in ``unit``."""
         return self.energy * self.problem * self.curves(_fraction(s))[1]
 
-    def dA(self, s):
+    def dA(self, s: Numbers) -> Array:
         """dA/ds."""
         return self.energy * self.curves(_fraction(s))[2]
 
-    def dB(self, s):
+    def dB(self, s: Numbers) -> Array:
         """dB/ds."""
         return self.energy * self.problem * self.curves(_fraction(s))[3]
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         factors = [f"{key}={getattr(self, key):g}" for key in ("energy", "problem") if getattr(self, key) != 1]
         return f"AnnealingFunctions({', '.join([repr(self.name), f'unit={self.unit!r}', *factors])})"
 

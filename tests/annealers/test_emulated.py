@@ -14,7 +14,7 @@ from dwave.system.testing import MockDWaveSampler
 from scipy.stats import chi2
 
 from qtwin import AnnealingFunctions, AnnealSchedule, Bath, IsingModel, annealer, instances
-from qtwin.annealers import EmulatedAnnealer
+from qtwin.annealers import EmulatedAnnealer, _mock, emulated, solver
 from qtwin.annealers.problem import combine_levels
 from qtwin.annealers.solver import PROPERTIES, scale_factor
 from qtwin.bath import RateTable
@@ -86,6 +86,23 @@ def test_empty_problem(num_reads):
     assert sampleset.first.energy == 2.5
     assert sampleset.info["level_energies"] == [2.5]
     assert sampleset.info["ground_state_probability"] == 1.0
+
+
+def test_a_request_is_read_and_checked_once(qpu, monkeypatch):
+    calls, inner = [], solver.read_request
+    for module in (solver, emulated, _mock):
+        if hasattr(module, "read_request"):
+            monkeypatch.setattr(module, "read_request", lambda *given: calls.append(given) or inner(*given))
+    qpu.sample_ising({qpu.nodelist[0]: 1.0}, {}, num_reads=3)
+    assert len(calls) == 1
+
+
+def test_a_problem_beside_the_graph_is_refused_before_anything_is_drawn():
+    qpu, other = annealer("emulated", seed=3), annealer("emulated", seed=3)
+    with pytest.raises(ValueError, match="[Gg]raph|[Nn]ode|[Ss]tructure"):
+        qpu.sample_ising({-1: 1.0}, {})
+    first = [one.sample_ising({one.nodelist[0]: 0.1}, {}, num_reads=50).info for one in (qpu, other)]
+    assert first[0]["control_errors"] == first[1]["control_errors"] and first[0]["problem_id"] == "emulated-1"
 
 
 # ---- what comes back
@@ -448,7 +465,7 @@ def test_reverse_from_a_high_state_gets_the_levels_it_needs():
         ({"num_reads": 10001}, "num_reads must be a whole number"),
         ({"num_reads": 2.5}, "num_reads must be a whole number"),
         ({"answer_mode": "best"}, "answer_mode must be 'raw' or 'histogram', got 'best'"),
-        ({"num_reads": 10000, "annealing_time": 2000}, "10000 reads .* above the limit of 1e.07 µs"),
+        ({"num_reads": 10000, "annealing_time": 2000}, "10000 reads .* above the solver's limit of 1e.07 µs"),
         ({"anneal_time": 20}, "'anneal_time' is not a parameter of this solver"),
         ({"anneal_offsets": [0.1]}, "anneal_offsets is not emulated"),
         ({"flux_biases": [0.1]}, "flux_biases is not emulated"),

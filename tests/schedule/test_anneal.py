@@ -103,7 +103,9 @@ def test_scaled_multiplies_exactly():
 def test_shapes_and_pickling(functions):
     for s in (0, 0.5, 1, [0.1, 0.2], np.full((2, 3), 0.7)):
         assert {np.shape(f(s)) for f in (functions.A, functions.B, functions.dA, functions.dB)} == {np.shape(s)}
-    copy = pickle.loads(pickle.dumps(functions))  # process pools send it
+    pickled = pickle.dumps(functions)  # process pools send it
+    assert b"qtwin.schedule" in pickled and b"qtwin.schedule." not in pickled  # whatever file it stands in
+    copy = pickle.loads(pickled)
     assert copy.A(0.3) == functions.A(0.3) and copy.dB(0.3) == functions.dB(0.3)
 
 

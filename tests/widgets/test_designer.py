@@ -12,11 +12,12 @@ pytest.importorskip("plotly")
 from scipy.stats import ttest_rel
 from traitlets import TraitError
 
-from qtwin import AnnealingFunctions, AnnealSchedule, Bath, IsingModel, annealer, instances
+from qtwin import AnnealingFunctions, AnnealSchedule, Bath, IsingModel, annealer, instances, rules
 from qtwin.annealers.solver import PROPERTIES, scale_factor
 from qtwin.bath import RateTable
 from qtwin.widgets import ScheduleDesigner
-from qtwin.widgets.designer._device import PRESETS, Answer, Device, stretch
+from qtwin.widgets.designer._device import Answer, Device
+from qtwin.widgets.designer._presets import LINEWIDTH, PRESETS, stretch
 from qtwin.widgets.designer._words import CODE_WIDTH, live_sentence, ocean_code
 
 FUNCTIONS = AnnealingFunctions.dwave("Advantage_system7.1")
@@ -89,6 +90,26 @@ def test_programmed_is_what_auto_scale_gives(device):
 def test_presets_are_legal_at_any_time(device, name, t_us):
     schedule = device.preset(name, t_us)
     assert schedule == schedule.validate(PROPERTIES) and schedule.duration_us == pytest.approx(t_us)
+
+
+def test_presets_are_the_rules_and_five_shapes_in_their_order(designer):
+    """The older ones keep names, labels and order."""
+    older = ["linear", "gap", "source_b", "pause", "quench", "fast", "optimised"]
+    labels = ["Linear", "Gap-informed", "Λ of source B", "Pause", "Quench", "Fast, then wait", "Optimised"]
+    shown = {name: (label, tip) for name, label, tip in designer.scene["presets"]}
+    assert [name for name in shown if name in older] == older and [shown[name][0] for name in older] == labels
+    for name, rule in rules.RULES.items():
+        assert shown["gap" if name == "roland_cerf" else name] == (rule.label, rule.tip)
+    assert len(shown) == len(rules.RULES) + 5
+    assert all(repr(name) in ScheduleDesigner.preset.__doc__ for name in shown)
+
+
+@pytest.mark.parametrize("name", rules.RULES)
+def test_a_preset_follows_its_rule_with_the_linewidth(device, name):
+    rule, key, found = rules.RULES[name], "gap" if name == "roland_cerf" else name, device.spectrum
+    weight = rule(found, **({"omega": 0.05} if "omega" in rule.options else {}))
+    knots = "uniform" if name == "source_b" else "best"
+    assert LINEWIDTH == 0.05 and device.preset(key, 20.0) == rules.follow(found.s, weight, 20.0, knots=knots)
 
 
 def test_source_b_preset_has_the_coupling_of_dense_matrices(device):

@@ -10,16 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import t as student
 
-from ... import rules
 from ..._support.progress import bar as _bar
 from ...annealers import GUARD_LIMIT
-from ...annealers.problem import SpinProblem, merge_levels
-from ...annealers.solver import scale_factor
+from ...annealers.problem import merge_levels, scaled
 from ...bath import RateTable
-from ...control import optimise
 from ...exact import spectrum
 from ...ising import IsingModel
-from ...schedule import TICKS_PER_US, AnnealSchedule
+from ...schedule import AnnealSchedule
+from ._presets import PRESETS
 
 S = np.linspace(0, 1, 201)
 
@@ -58,9 +56,7 @@ class Device:
 
     def __init__(self, model, functions, bath, control_errors, draws, properties, rng):
         self.model, self.functions, self.bath, self.properties = model, functions, bath, properties
-        problem = SpinProblem(model.to_bqm())
-        self.factor = scale_factor(problem.h, problem.pairs, problem.J, properties)
-        self.programmed = IsingModel(self.factor * model.h, self.factor * model.J)
+        self.programmed = scaled(model, properties)
         errors = _draws(model, control_errors, draws, rng)
         with _bar(len(errors), "rate tables", "table") as bar:
             self.tables = []
@@ -112,54 +108,7 @@ class Device:
 
     def preset(self, key, t_us):
         """The schedule of a preset of ``PRESETS`` that takes ``t_us``; linear where there is no room for it."""
-        s_min, properties = self.spectrum.s_min, self.properties
-        if key == "gap":
-            return rules.follow(S, rules.roland_cerf(S, self.spectrum.gap, omega=0.05), t_us, properties=properties)
-        if key == "source_b":
-            weight = rules.source_b(S, self.spectrum.gap, self.spectrum.coupling, ground=self.spectrum.levels[:, 0])
-            return rules.follow(S, weight, t_us, properties=properties, knots="uniform")
-        if key == "optimised":
-            table = RateTable(self.programmed, self.functions, self.bath)
-            return optimise(self.programmed, self.functions, T_us=t_us, properties=properties, table=table)
-        wait, stop = (float(np.clip(round(x, 2), 0.2, 0.9)) for x in (s_min + 0.08, s_min))
-        s, dwell = {
-            "linear": ([0, 1], [t_us]),
-            "pause": ([0, wait, wait, 1], [t_us * wait / 2, t_us / 2, t_us * (1 - wait) / 2]),
-            "quench": ([0, stop, 1], [t_us, 0]),
-            "fast": ([0, 1, 1], [0, t_us]),
-        }[key]
-        return _in_ticks(s, dwell, t_us, properties) or AnnealSchedule.linear(t_us).validate(properties)
-
-
-PRESETS = {
-    "linear": ("Linear", "constant speed, the QPU's default"),
-    "gap": ("Gap-informed", "slow where the gap is small: dt/ds ∝ 1/(gap² + ω²)"),
-    "source_b": ("Λ of source B", "dt/ds ∝ |⟨1|dH/ds|0⟩| / (gap·|E0|), points equally spaced in s"),
-    "pause": ("Pause", "wait half of the time just after the smallest gap"),
-    "quench": ("Quench", "linear to the smallest gap, then as fast as allowed"),
-    "fast": ("Fast, then wait", "as fast as allowed, then idle at s = 1"),
-    "optimised": ("Optimised", "the most success on this bath, by the gradient"),
-}
-
-
-def stretch(schedule, t_us, properties):
-    """The same schedule over another total time; ValueError where it would have to be too steep."""
-    scaled = _in_ticks(schedule.s, np.diff(schedule.t_us) * t_us / schedule.duration_us, t_us, properties)
-    if scaled is None:
-        steepest = 1 / properties["annealing_time_range"][0]
-        raise ValueError(f"{t_us:g} µs are too short for these points: |ds/dt| may be at most {steepest:g} per µs")
-    return scaled
-
-
-def _in_ticks(s, dwell, t_us, properties):
-    """The legal schedule of ``t_us`` through s (m,) that is closest to the times dwell (m - 1,); None without room."""
-    ticks = rules.whole_ticks(
-        np.asarray(dwell, float), np.diff(s), int(round(t_us * TICKS_PER_US)), properties["annealing_time_range"][0]
-    )
-    if ticks is None:
-        return None
-    times = np.concatenate([[0], np.cumsum(ticks)]) / TICKS_PER_US
-    return AnnealSchedule(np.stack([times, s], axis=1)).validate(properties)
+        return PRESETS[key].make(self, t_us)
 
 
 def _draws(model, control_errors, draws, rng):

@@ -4,7 +4,7 @@ import numpy as np
 
 from ...bath import Bath
 from ...figures.figure import number
-from ...schedule.functions import _DWAVE
+from ...schedule.functions import DWAVE
 
 SHOWN_LEVELS = 6
 CODE_WIDTH = 72
@@ -101,7 +101,7 @@ def _arguments(functions, bath):
     made, passed = [], ""
     if functions.name != "Advantage_system7.1":
         passed += ", functions=functions"
-        if functions.name in _DWAVE:
+        if functions.name in DWAVE:
             made.append(f'functions = qtwin.AnnealingFunctions.dwave("{functions.name}")')
     changed = [
         f"{name}={getattr(bath, name):g}" for name in vars(Bath()) if getattr(bath, name) != getattr(Bath(), name)

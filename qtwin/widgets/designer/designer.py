@@ -15,7 +15,8 @@ from ...bath import DENSE_QUBITS, Bath
 from ...ising import IsingModel
 from ...schedule import TICKS_PER_US, AnnealingFunctions, AnnealSchedule
 from ...typing import Seed
-from ._device import PRESETS, Device, stretch
+from ._device import Device
+from ._presets import PRESETS, stretch
 from ._words import level_bars, live_sentence, ocean_code, snapshot_table
 
 if TYPE_CHECKING:
@@ -192,7 +193,8 @@ class ScheduleDesigner(anywidget.AnyWidget):
 
         Parameters
         ----------
-        name : {'linear', 'gap', 'source_b', 'pause', 'quench', 'fast', 'optimised'}
+        name : str
+            {presets}.
 
         Raises
         ------
@@ -233,7 +235,7 @@ class ScheduleDesigner(anywidget.AnyWidget):
         self.scene = dict(
             band=(np.clip(spectrum.min_gap / gap, 0, 1) ** 0.7).round(3).tolist(),
             gap=dict(s=round(spectrum.s_min, 3), text=f"smallest gap {_ghz(spectrum.min_gap)}"),
-            presets=[[key, label, tip] for key, (label, tip) in PRESETS.items()],
+            presets=[[key, label, tip] for key, (label, tip, _) in PRESETS.items()],
             baths=list(self._baths),
             times=[t for t in TIMES_US if self._fits(t)],
             limits=dict(
@@ -352,6 +354,10 @@ class ScheduleDesigner(anywidget.AnyWidget):
     def __repr__(self):
         points = len(self.value.points)
         return f"ScheduleDesigner({self.model.n} spins, {points} points, {self.value.duration_us:g} µs)"
+
+
+_NAMES = ", ".join(map(repr, PRESETS))
+ScheduleDesigner.preset.__doc__ = (ScheduleDesigner.preset.__doc__ or "").replace("{presets}", _NAMES)
 
 
 def _ghz(gap):
