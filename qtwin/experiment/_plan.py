@@ -1,10 +1,8 @@
-"""How a paired experiment is run: what is checked before, the embedding, the order, the checkpoint."""
+"""How a paired experiment is run: what is checked before, the embedding, the order."""
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -172,39 +170,3 @@ def _within(sampler):
     while sampler is not None:
         yield sampler
         sampler = getattr(sampler, "child", None) or getattr(sampler, "substitute_sampler", None)
-
-
-class Rows:
-    """The rows done so far: [problem, schedule, run, success, energy, broken, scale, µs], kept in a file."""
-
-    def __init__(self, path, digest):
-        try:
-            self.path, self._digest, self.rows = None if path is None else Path(path), digest, []
-        except TypeError:
-            raise TypeError(f"checkpoint must be the path of a file, got {path!r}") from None
-        if self.path is not None and self.path.exists():
-            try:
-                stored = json.loads(self.path.read_text("utf-8"))
-                same, self.rows = stored["plan"] == digest, [list(row) for row in stored["rows"]]
-            except (OSError, ValueError, KeyError, TypeError):
-                raise ValueError(f"the checkpoint {self.path.name} is damaged; move it away to start anew") from None
-            if not same:
-                raise ValueError(
-                    f"the checkpoint {self.path.name} belongs to another experiment (problems, schedules, reads, "
-                    "settings, seed, embeddings or solver); use a new file"
-                )
-        self.add([])  # a file that cannot be written is better known before anything is submitted
-
-    def add(self, rows):
-        """Keep rows; the file is replaced as a whole."""
-        self.rows += rows
-        if self.path is None:
-            return
-        part = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            part.write_text(json.dumps({"plan": self._digest, "rows": self.rows}), "utf-8")
-            os.replace(part, self.path)
-        except OSError as error:
-            reason = f"cannot be written ({type(error).__name__})"
-            raise ValueError(f"the checkpoint {self.path.name} {reason}; give another path") from None

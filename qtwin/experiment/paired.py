@@ -6,41 +6,82 @@ reads are ten values.  All schedules of a problem are run one after the other on
 random order, again and again; the interval is that of the paired differences.
 """
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 
 from .._support.progress import bar as _bar
 from ..annealers import annealer as make_annealer
-from ._plan import Rows, embeddings_of, make_plan, skip
+from ..typing import Sampler
+from ._plan import embeddings_of, make_plan, skip
+from ._rows import Rows
 from .result import Result
 
 TOLERANCE = 1e-9  # of the largest energy: reads this close to the best count as successes
 
 
 def compare(
-    problems,
-    schedules,
-    annealer="emulated",
-    runs=10,
-    reads=200,
+    problems: Sequence[Any] | Mapping[Any, Any],
+    schedules: Mapping[str, Any],
+    annealer: str | Sampler = "emulated",
+    runs: int = 10,
+    reads: int = 200,
     *,
-    embeddings=None,
-    settings=None,
-    checkpoint=None,
-    rng=0,
-    progress=True,
-):
-    """Run problems under schedules in pairs → :class:`Result`.
+    embeddings: Mapping[str, Mapping[int, Sequence[int]]] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    checkpoint: str | Path | None = None,
+    rng: int = 0,
+    progress: bool = True,
+) -> Result:
+    """Run problems under schedules in pairs.
 
-    problems: IsingModels or BQMs, a list or {name: one}.  schedules: {name: AnnealSchedule or points, or a
-    dict or list of them by problem}; the first is the baseline.  annealer: 'emulated', 'qpu', or any
-    sampler, ``annealer("recorded", path)`` and ``EmulatedAnnealer`` (no graph, so no chains) among
-    them.  runs: programmings of each pair.  reads: of each programming.  embeddings: {problem: embedding}
-    to use instead of the smallest of six found.  settings: more arguments of ``sample``, such as
-    ``auto_scale`` or ``chain_strength``.  checkpoint: a file that is rewritten as the experiment goes
-    on; called again with it, it goes on where it stopped.  rng: an int, for the order.
+    Parameters
+    ----------
+    problems : list or dict
+        IsingModels or BQMs, a list or {name: one}.
+    schedules : dict
+        {name: AnnealSchedule or points, or a dict or list of them by problem}; the first is the baseline.
+    annealer : str or sampler
+        'emulated', 'qpu', or any sampler, ``annealer("recorded", path)`` and ``EmulatedAnnealer`` (no graph, so no
+        chains) among them.
+    runs : int
+        Programmings of each pair.
+    reads : int
+        Reads of each programming.
+    embeddings : dict
+        {problem: embedding} to use instead of the smallest of six found.
+    settings : dict
+        More arguments of ``sample``, such as ``auto_scale`` or ``chain_strength``.
+    checkpoint : path
+        A file (an SQLite database) that each block of programmings is added to, safe against a crash; called again
+        with it, the experiment goes on where it stopped.
+    rng : int
+        For the order.
+    progress : bool
+        Whether to show a bar.
 
-    Before anything is submitted: schedules legal for the solver, reads and run time within its limits
-    (ValueError in one line).
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    NotLegal
+        Before anything is submitted: where a schedule is not legal for the solver, or reads or run time beyond its
+        limits.
+    ValueError
+        For a checkpoint of another experiment, damaged, or one that cannot be written.
+
+    Examples
+    --------
+    >>> from qtwin import AnnealSchedule, IsingModel
+    >>> from qtwin.annealers import EmulatedAnnealer
+    >>> schedules = {"linear": AnnealSchedule.linear(20), "pause": AnnealSchedule.pause(10, 0.4, 10)}
+    >>> problems = {"pair": IsingModel([0.2, -0.1], [[0, 0.5], [0, 0]])}
+    >>> compare(problems, schedules, EmulatedAnnealer(seed=1), runs=2, reads=50, progress=False)
+    Result(1 problems, 2 schedules, 2 runs of 50 reads, emulated)
     """
     sampler = _sampler(annealer)
     plan = make_plan(problems, schedules, runs, reads, settings, rng, sampler.properties)

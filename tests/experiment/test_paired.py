@@ -1,7 +1,7 @@
 """Paired experiments: what is run and in which order, what is refused, whether intervals and power hold."""
 
 import copy
-import json
+from types import SimpleNamespace
 
 import dimod
 import numpy as np
@@ -291,7 +291,9 @@ def test_an_interrupted_experiment_ends_like_an_uninterrupted_one(tmp_path):
     path = tmp_path / "rows.json"
     with pytest.raises(ConnectionError):
         compare([PAIR, PAIR], TWO, Spy(seed=4, fail_at=9), 5, 20, checkpoint=path, progress=False)
-    assert len(json.loads(path.read_text())["rows"]) == 8
+    spy = Spy(seed=4)
+    first = compare([PAIR, PAIR], TWO, spy, 2, 20, checkpoint=path, progress=False)
+    assert not spy.calls and np.isfinite(first.success).all()  # four blocks were kept
     spy = Spy(seed=4)
     resumed = compare([PAIR, PAIR], TWO, spy, 5, 20, checkpoint=path, progress=False)
     assert len(spy.calls) == 12
@@ -317,7 +319,7 @@ def test_checkpoints_of_others_and_damaged_ones_are_refused(tmp_path):
     for other in (Spy(bath=Bath(T_mK=20)), Spy(control_errors=None), Spy(levels=3)):  # the same chip id
         with pytest.raises(ValueError, match="belongs to another experiment"):
             compare([PAIR], TWO, other, 1, 20, checkpoint=path, progress=False)
-    path.write_text(path.read_text()[:-5])
+    path.write_bytes(path.read_bytes()[:-5])
     with pytest.raises(ValueError, match="rows.json is damaged"):
         compare([PAIR], TWO, Spy(seed=4), 1, 20, checkpoint=path, progress=False)
 
@@ -419,6 +421,20 @@ def test_lambda_schedules_are_legal_and_slow_where_lambda_is_large():
     assert len(schedule.points) <= 12
     slow = schedule.s[np.argmin(schedule.slopes)]
     assert 0.25 < slow < 0.55  # its smallest gap is at s = 0.42
+
+
+def test_a_spectrum_may_leave_its_grid_and_name_its_energies_levels():
+    """As what a user's own function gives; an unknown rule is refused before it is asked."""
+    problems = {"a": instances.qubo(3, rng=1)}
+
+    def bare(model, functions, s):
+        found = exact_spectrum(model, functions, s)
+        return SimpleNamespace(gap=found.gap, levels=found.energies, coupling=found.coupling)
+
+    made = [lambda_schedules(problems, spectra=how, progress=False) for how in (bare, exact_spectrum)]
+    assert made[0] == made[1]
+    with pytest.raises(ValueError, match="no rule is called 'gap'; the rules are"):
+        lambda_schedules(problems, rule="gap", spectra=None)
 
 
 def test_lambda_is_that_of_the_problem_as_auto_scale_programs_it():
