@@ -3,6 +3,7 @@
 ``compare`` runs any experiment, ``source_b`` that of source B (arXiv 2505.15662): ten QUBOs, default against optimised.
 """
 
+from .._support.public import under
 from ..annealers.problem import scaled
 from .lambda_rule import (
     exact_spectrum,
@@ -34,8 +35,4 @@ __all__ = [
     "twin_spectrum",
 ]
 
-for _kind in (
-    Interval,
-    Result,
-):
-    _kind.__module__ = __name__  # the public path, in pickles too
+__test__ = under(__name__, Interval, Result)

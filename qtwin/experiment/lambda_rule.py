@@ -180,14 +180,27 @@ def _on(s, found):
 
 
 def twin_spectrum(model: IsingModel, functions: AnnealingFunctions, s: Numbers) -> "Twin":
-    """Levels and coupling by the neural digital twin."""
+    """Levels and coupling by the neural digital twin.
+
+    Examples
+    --------
+    >>> model, functions, s = instances.qubo(3, rng=1), AnnealingFunctions.linear(), [0.3, 0.6]
+    >>> bool(abs(twin_spectrum(model, functions, s).gap - exact_spectrum(model, functions, s).gap).max() < 1e-6)
+    True
+    """
     from ..nqs.twin import twin
 
     return twin(model, functions, s, progress=False)
 
 
 def exact_spectrum(model: IsingModel, functions: AnnealingFunctions, s: Numbers) -> Spectrum:
-    """Levels and coupling by exact diagonalisation: a Spectrum of two levels with ``coupling`` |⟨1|dH/ds|0⟩| (S,)."""
+    """Levels and coupling by exact diagonalisation: a Spectrum of two levels with ``coupling`` |⟨1|dH/ds|0⟩| (S,).
+
+    Examples
+    --------
+    >>> exact_spectrum(instances.qubo(3, rng=1), AnnealingFunctions.linear(), [0.3, 0.6]).coupling.shape
+    (2,)
+    """
     return spectrum(model, functions, s, levels=2, states=True)
 
 

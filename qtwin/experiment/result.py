@@ -97,7 +97,14 @@ class Result:
         return table.mean(0) if problem is None else table[self._index("problem", self.problems, problem)]
 
     def mean(self, schedule: str, problem: str | None = None, of: str = "success", **options: Any) -> Interval:
-        """The Interval of a mean; options of :func:`qtwin.experiment.interval`: method, confidence, rng."""
+        """The Interval of a mean; options of :func:`qtwin.experiment.interval`: method, confidence, rng.
+
+        Examples
+        --------
+        >>> from qtwin.experiment import shipped_source_b
+        >>> shipped_source_b().mean("default", confidence=0.9).confidence
+        0.9
+        """
         return interval(self.values(schedule, problem, of), **options)
 
     def difference(
@@ -130,13 +137,28 @@ class Result:
     def needed(
         self, effect: float = 0.02, schedule: str | None = None, problem: str | None = None, power: float = 0.8
     ) -> int:
-        """Programmings of each schedule to see a gain of ``effect`` in success, with probability ``power``."""
+        """Programmings of each schedule to see a gain of ``effect`` in success, with probability ``power``.
+
+        Examples
+        --------
+        >>> from qtwin.experiment import shipped_source_b
+        >>> result = shipped_source_b()
+        >>> result.needed(0.01) > result.needed(0.05) >= 2
+        True
+        """
         return runs_needed(effect, self.difference(schedule, problem).sd, wanted=power)
 
     def power_words(
         self, effect: float = 0.02, schedule: str | None = None, problem: str | None = None, power: float = 0.8
     ) -> str:
-        """'To see +2.0 points … you need … programmings', and what this experiment could see."""
+        """'To see +2.0 points … you need … programmings', and what this experiment could see.
+
+        Examples
+        --------
+        >>> from qtwin.experiment import shipped_source_b
+        >>> print(shipped_source_b().power_words(0.03)[:41])
+        To see +3.0 points in 80 % of experiments
+        """
         sd = self.difference(schedule, problem).sd
         need, seen = runs_needed(effect, sd, wanted=power), effect_seen(sd, self.runs, wanted=power)
         where = f"problem {problem}" if problem is not None else "problem"

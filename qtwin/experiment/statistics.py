@@ -32,6 +32,11 @@ class Interval:
         Number of values.
     confidence : float
         Share of such intervals that hold the truth.
+
+    Examples
+    --------
+    >>> print(Interval(0.02, -0.01, 0.05, sd=0.04, n=10))
+    +0.02 (−0.01 … +0.05)
     """
 
     mean: float

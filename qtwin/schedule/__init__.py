@@ -5,6 +5,7 @@ the machine: H(s) = -A(s)/2 Σσx + B(s)/2 H_problem.  The anneal schedule s(t),
 by straight lines, is what a user chooses.
 """
 
+from .._support.public import under
 from .anneal import AnnealSchedule
 from .functions import AnnealingFunctions, _exponential, _fit, _interpolated, _linear
 from .solver import TICKS_PER_US, TOLERANCE
@@ -16,5 +17,4 @@ __all__ = [
     "TOLERANCE",
 ]
 
-for _kind in (AnnealSchedule, AnnealingFunctions, _exponential, _fit, _interpolated, _linear):
-    _kind.__module__ = __name__  # the public path, in pickles too
+__test__ = under(__name__, AnnealSchedule, AnnealingFunctions, _exponential, _fit, _interpolated, _linear)

@@ -191,11 +191,23 @@ class AnnealingFunctions:
         )
 
     def A(self, s: Numbers) -> Array:
-        """Transverse scale A(s), in ``unit``."""
+        """Transverse scale A(s), in ``unit``, of the shape of s.
+
+        Examples
+        --------
+        >>> float(AnnealingFunctions.linear().A(0.25))
+        1.5
+        """
         return self.energy * self.curves(_fraction(s))[0]
 
     def B(self, s: Numbers) -> Array:
-        """Problem scale B(s), in ``unit``."""
+        """Problem scale B(s), in ``unit``, of the shape of s.
+
+        Examples
+        --------
+        >>> AnnealingFunctions.linear().B([0.25, 0.5]).tolist()
+        [0.5, 1.0]
+        """
         return self.energy * self.problem * self.curves(_fraction(s))[1]
 
     def dA(self, s: Numbers) -> Array:
