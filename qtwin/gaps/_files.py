@@ -4,6 +4,9 @@ A file holds tensors with a leading axis of seeds, 'interval.M' (31,) per size, 
 """
 
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from .._support import weights
 
@@ -13,12 +16,14 @@ REMEDY = "install qtwin again, or make it with python -m qtwin.gaps train and pa
 _KEY = "qtwin.gaps"
 
 
-def write(stem, tensors, header, folder):
+def write(stem: str, tensors: dict[str, np.ndarray], header: dict[str, Any], folder: str | Path) -> Path:
     """Write a shipped file and note its hash in the manifest → its path."""
     return weights.write(stem, tensors, header, folder, key=_KEY)
 
 
-def read(stem, folder=None):
+def read(
+    stem: str, folder: str | Path | None = None
+) -> tuple[dict[str, np.ndarray], dict[int, np.ndarray], dict[str, Any]]:
     """Tensors, half-widths {M: (31,)} and header of a shipped file.
 
     Raises FileNotFoundError for a file that is not there, ValueError for one that the manifest does not

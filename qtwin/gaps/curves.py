@@ -21,6 +21,7 @@ import numpy as np
 
 from ..classical import lowest_levels
 from ..ising import IsingModel
+from ..typing import Array, IntArray, Numbers
 from . import LAMBDAS, _curves_kernels
 
 LEVELS = 32  # classical states that are looked through for local minima
@@ -28,8 +29,31 @@ _LOW = 9  # of them, the states that span the perturbation theory at λ = 1 and 
 _SMALLEST, _LARGEST = 0.05, 4.0  # the series at λ = 0 is cut off: a is not smaller, the gap not larger
 
 
-def classical_levels(h, J, k=LEVELS):
-    """The k lowest classical energies (B, k), rising, and basis indices (B, k) int64; k is cut to 2^M."""
+def classical_levels(h: Numbers, J: Numbers, k: int = LEVELS) -> tuple[Array, IntArray]:
+    """The k lowest classical states of each problem.
+
+    Parameters
+    ----------
+    h : array_like, shape (B, M)
+        Fields.
+    J : array_like, shape (B, M, M)
+        Couplings, symmetric with zero diagonal.
+    k : int
+        How many; cut to 2^M.
+
+    Returns
+    -------
+    energies : ndarray, shape (B, k)
+        Rising.
+    states : ndarray of int64, shape (B, k)
+        Their basis indices.
+
+    Examples
+    --------
+    >>> energies, states = classical_levels([[0.5, -0.3]], [[[0, 0.8], [0.8, 0]]], 2)
+    >>> energies.round(3).tolist(), states.tolist()
+    ([[-1.6, 0.0]], [[1, 2]])
+    """
     h, J = checked(h, J)
     k = min(k, 1 << min(h.shape[1], 62))
     levels = [
@@ -40,7 +64,7 @@ def classical_levels(h, J, k=LEVELS):
     return np.array(energies, float).reshape(shape), np.array(states, np.int64).reshape(shape)
 
 
-def perturbation_start(h, J, *, s=LAMBDAS):
+def perturbation_start(h: Numbers, J: Numbers, *, s: Numbers = LAMBDAS) -> Array:
     """Degenerate perturbation theory at λ = 0, second order, in the space of the M single flips.
 
     At λ = 0 the ground state is |+…+>, and the M states with one spin turned share the gap 2.  Counted
@@ -50,6 +74,23 @@ def perturbation_start(h, J, *, s=LAMBDAS):
 
     (paths over |+…+> and over two flips cancel in A_ij).  The gap is the lowest eigenvalue of A.  Error of
     order λ³.  Beyond its range it is only cut: a ≥ 0.05, gap within 0 … 4.
+
+    Parameters
+    ----------
+    h, J : array_like, shape (B, M) and (B, M, M)
+        Fields; couplings, symmetric with zero diagonal.
+    s : array_like, shape (T,)
+        Anneal fractions λ, rising in [0, 1].
+
+    Returns
+    -------
+    ndarray, shape (B, T)
+        Gaps.
+
+    Examples
+    --------
+    >>> perturbation_start([[0.5, -0.3]], [[[0, 0.8], [0.8, 0]]], s=[0, 0.1, 0.2]).round(3)  # exact: 2, 1.724, 1.461
+    array([[2.   , 1.724, 1.456]])
     """
     h, J = checked(h, J)
     a, lam = _strengths(s)
@@ -58,13 +99,34 @@ def perturbation_start(h, J, *, s=LAMBDAS):
     return out.clip(0, _LARGEST)
 
 
-def perturbation_end(h, J, *, s=LAMBDAS, levels=None):
+def perturbation_end(
+    h: Numbers, J: Numbers, *, s: Numbers = LAMBDAS, levels: tuple[Array, IntArray] | None = None
+) -> Array:
     """Quasi-degenerate perturbation theory at λ = 1 in the 9 lowest classical states, second order in a.
 
     Two of the states one flip apart are coupled by -a.  A flip that leaves the nine, at the cost D, lowers
     its state by r(D) = (√(D² + 4a²) - D) / 2, the two-level form of a²/D, which stays finite as D → 0; two
     such flips that lead to another of the nine couple it by the mean of -r over the two costs.  The gap is
     exact at λ = 1, its error of order a³ at most.
+
+    Parameters
+    ----------
+    h, J : array_like, shape (B, M) and (B, M, M)
+        Fields; couplings, symmetric with zero diagonal.
+    s : array_like, shape (T,)
+        Anneal fractions λ, rising in [0, 1].
+    levels : pair of ndarrays, optional
+        What ``classical_levels(h, J)`` gave.
+
+    Returns
+    -------
+    ndarray, shape (B, T)
+        Gaps.
+
+    Examples
+    --------
+    >>> perturbation_end([[0.5, -0.3]], [[[0, 0.8], [0.8, 0]]], s=[0.8, 0.9, 1]).round(3)
+    array([[1.219, 1.422, 1.6  ]])
     """
     h, J, energies, states = _with_levels(h, J, levels)
     a, lam = _strengths(s)
@@ -74,7 +136,7 @@ def perturbation_end(h, J, *, s=LAMBDAS, levels=None):
     return out
 
 
-def rpa(h, J, *, s=LAMBDAS, levels=None):
+def rpa(h: Numbers, J: Numbers, *, s: Numbers = LAMBDAS, levels: tuple[Array, IntArray] | None = None) -> Array:
     """Random-phase approximation: the softest harmonic excitation of the lowest mean-field state.
 
     Mean field: m_i = -2 λ f_i / D_i with f_i = h_i + Σ_j J_ij m_j and the excitation energies of single
@@ -84,16 +146,29 @@ def rpa(h, J, *, s=LAMBDAS, levels=None):
 
     (linear response of precessing spins: R. Brout et al., Solid State Commun. 4, 507 (1966)).  Exact for J = 0.  It
     knows one well only: a gap between two wells, as at an avoided crossing, is not in it.  The mean-field states
-    are those of ``projected_mean_field``.
+    are those of ``projected_mean_field``.  Parameters and result as for :func:`perturbation_end`.
+
+    Examples
+    --------
+    >>> rpa([[0.5, -0.3]], [[[0, 0], [0, 0]]], s=[0, 0.5, 1]).round(3)  # no couplings: exact
+    array([[2.   , 1.044, 0.6  ]])
     """
     return mean_field(h, J, s=s, levels=levels, span=False)[0]
 
 
-def projected_classical(h, J, *, s=LAMBDAS, levels=None):
+def projected_classical(
+    h: Numbers, J: Numbers, *, s: Numbers = LAMBDAS, levels: tuple[Array, IntArray] | None = None
+) -> Array:
     """Gap of H projected on |+…+>, its M single flips and the 9 lowest classical states (M + 10 vectors).
 
     Rayleigh-Ritz: both levels are upper bounds of E0 and E1, their difference is no bound.  Exact at both ends.
     The two ends overlap by 2^(-M/2), so it gets worse with M; ``projected_mean_field`` does not.
+    Parameters and result as for :func:`perturbation_end`.
+
+    Examples
+    --------
+    >>> projected_classical([[0.5, -0.3]], [[[0, 0.8], [0.8, 0]]], s=[0, 0.5, 1]).round(3)  # all four states: exact
+    array([[2.   , 0.919, 1.6  ]])
     """
     h, J, energies, states = _with_levels(h, J, levels)
     a, lam = _strengths(s)
@@ -103,28 +178,63 @@ def projected_classical(h, J, *, s=LAMBDAS, levels=None):
     return out
 
 
-def projected_mean_field(h, J, *, s=LAMBDAS, levels=None):
+def projected_mean_field(
+    h: Numbers, J: Numbers, *, s: Numbers = LAMBDAS, levels: tuple[Array, IntArray] | None = None
+) -> Array:
     """Gap of H projected on up to four mean-field states and the M single rotations of the best of them.
 
     One mean-field state is followed upwards from λ = 0, up to three downwards from λ = 1, from the lowest
     classical states that no single flip lowers (among the 32 lowest).  They are followed from one value of
     ``s`` to the next.  Product states, so every matrix element is a product over sites.  Rayleigh-Ritz, as in
     ``projected_classical``; exact for J = 0 and at both ends if the first excitation there is one of its states.
+    Parameters and result as for :func:`perturbation_end`.
+
+    Examples
+    --------
+    >>> projected_mean_field([[0.5, -0.3]], [[[0, 0.8], [0.8, 0]]], s=[0, 0.5, 1]).round(3)  # exact: 2, 0.919, 1.6
+    array([[2.   , 1.163, 1.6  ]])
     """
     return mean_field(h, J, s=s, levels=levels, harmonic=False)[1]
 
 
-def mean_field(h, J, *, s=LAMBDAS, levels=None, harmonic=True, span=True):
-    """``rpa`` and ``projected_mean_field`` from the same mean-field states: two (B, T); one left out is (0, 0)."""
+def mean_field(
+    h: Numbers,
+    J: Numbers,
+    *,
+    s: Numbers = LAMBDAS,
+    levels: tuple[Array, IntArray] | None = None,
+    harmonic: bool = True,
+    span: bool = True,
+) -> tuple[Array, Array]:
+    """``rpa`` and ``projected_mean_field`` from the same mean-field states.
+
+    Parameters
+    ----------
+    h, J, s, levels
+        As for :func:`perturbation_end`.
+    harmonic, span : bool
+        Whether the first, the second is wanted.
+
+    Returns
+    -------
+    pair of ndarrays, shape (B, T)
+        One left out is (0, 0).
+
+    Examples
+    --------
+    >>> rows = mean_field([[0.5, -0.3]], [[[0, 0.8], [0.8, 0]]], span=False)
+    >>> [row.shape for row in rows]
+    [(1, 31), (0, 0)]
+    """
     h, J, _, states = _with_levels(h, J, levels)
     a, lam = _strengths(s)
     shape = (len(h), lam.size)
-    curves = [np.empty(shape if wanted else (0, 0)) for wanted in (harmonic, span)]
-    _curves_kernels.mean_field_curves(h, J, states, a, lam, *curves)
-    return tuple(curves)
+    softest, spanned = (np.empty(shape if wanted else (0, 0)) for wanted in (harmonic, span))
+    _curves_kernels.mean_field_curves(h, J, states, a, lam, softest, spanned)
+    return softest, spanned
 
 
-def checked(h, J):
+def checked(h: Numbers, J: Numbers) -> tuple[Array, Array]:
     """h (B, M), J (B, M, M) as contiguous float64; ValueError for other shapes, NaN, a J that is not symmetric."""
     h, J = np.ascontiguousarray(h, float), np.ascontiguousarray(J, float)
     if h.ndim != 2 or h.shape[1] == 0 or J.shape != (*h.shape, h.shape[-1]):

@@ -11,39 +11,69 @@ h (B, M) and J (B, M, M), symmetric with zero diagonal.  None of them uses an ex
 | ``lhz`` | the physical problem of the LHZ encoding on its grid | none |
 """
 
-import numpy as np
+from typing import TypeAlias
 
+import numpy as np
+import numpy.typing as npt
+
+from ..typing import Numbers
 from .curves import checked, classical_levels, mean_field, perturbation_end, perturbation_start
 
 EXCITED = 8
 CURVES = ("perturbation_start", "perturbation_end", "rpa", "projected_mean_field")
+Inputs: TypeAlias = dict[str, npt.NDArray[np.float32]]
 
 
-def couplings(h, J):
-    """``h`` (B, M) and ``J`` (B, M, M) as they are."""
+def couplings(h: Numbers, J: Numbers) -> Inputs:
+    """``h`` (B, M) and ``J`` (B, M, M) as they are.
+
+    Examples
+    --------
+    >>> {name: array.shape for name, array in couplings([[0.5, -0.3]], [[[0, 0.8], [0.8, 0]]]).items()}
+    {'h': (1, 2), 'J': (1, 2, 2)}
+    """
     h, J = checked(h, J)
     return _float32(h=h, J=J)
 
 
-def ground_gauge(h, J):
-    """``h``, ``J`` in the gauge in which the classical ground state is all spins up (of several, the lowest index)."""
+def ground_gauge(h: Numbers, J: Numbers) -> Inputs:
+    """``h``, ``J`` in the gauge in which the classical ground state is all spins up (of several, the lowest index).
+
+    Examples
+    --------
+    >>> found = ground_gauge([[0.5, -0.3]], [[[0, 0.8], [0.8, 0]]])
+    >>> print(found["h"], found["J"][0, 0])
+    [[-0.5 -0.3]] [ 0.  -0.8]
+    """
     h, J = checked(h, J)
     _, states = classical_levels(h, J, 1)
     return _float32(**_gauged(h, J, states))
 
 
-def classical(h, J):
+def classical(h: Numbers, J: Numbers) -> Inputs:
     """``ground_gauge`` with the 8 lowest classical excitations: ``energies`` and ``flips``.
 
     energies (B, 8): above the ground state, rising.  flips (B, 8, M): 1 where a state's spin differs from the
     ground state's.  Where 2^M < 9 the highest state stands for the missing ones.
+
+    Examples
+    --------
+    >>> found = classical([[0.5, -0.3]], [[[0, 0.8], [0.8, 0]]])
+    >>> print(found["energies"][0, :4], found["flips"][0, :2].tolist())
+    [1.6 2.2 2.6 2.6] [[1.0, 1.0], [0.0, 1.0]]
     """
     h, J = checked(h, J)
     return _classical(h, J, classical_levels(h, J, EXCITED + 1))
 
 
-def corrected(h, J):
-    """``classical`` with ``curves`` (B, 4, 31): the gaps of the functions named in ``CURVES`` at the 31 λ."""
+def corrected(h: Numbers, J: Numbers) -> Inputs:
+    """``classical`` with ``curves`` (B, 4, 31): the gaps of the functions named in ``CURVES`` at the 31 λ.
+
+    Examples
+    --------
+    >>> corrected([[0.5, -0.3]], [[[0, 0.8], [0.8, 0]]])["curves"].shape
+    (1, 4, 31)
+    """
     h, J = checked(h, J)
     levels = classical_levels(h, J)
     start, end = perturbation_start(h, J), perturbation_end(h, J, levels=levels)
@@ -51,10 +81,16 @@ def corrected(h, J):
     return _classical(h, J, levels) | _float32(curves=curves)
 
 
-def lhz(h, J):
+def lhz(h: Numbers, J: Numbers) -> Inputs:
     """``grid`` (B, M, M): row i, column j - 1 holds the coupling of nodes i < j; fields in row 0, below the diagonal 0.
 
     The same as ``fields`` at ``positions`` of ``qtwin.lhz.lhz(model)``, for M logical spins with fields.
+
+    Examples
+    --------
+    >>> print(lhz([[0.5, -0.3]], [[[0, 0.8], [0.8, 0]]])["grid"][0])
+    [[ 0.5 -0.3]
+     [ 0.   0.8]]
     """
     h, J = checked(h, J)
     grid = np.zeros_like(J)

@@ -16,8 +16,17 @@ import os
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from ..typing import Stop
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..fit import History, Plan
+    from .networks import CurveNetwork
 
 PRESETS = ("fast", "full", "paper")
 SOURCE_CURVES = 90_000  # per size for FCNN and LSTM, in all for the ConvLSTM
@@ -36,20 +45,46 @@ _CELLS = 1_500  # or cells of a grid, each with 31 λ in all its layers
 class Recipe:
     """How one network is made.
 
-    per_size: training curves by size M.  architecture: class in ``gaps.networks``, options: its
-    keywords.  inputs: function of ``gaps.inputs`` that makes what the network reads.  by_size: one
-    network for each size, of its own shape.  steps, lr, optimiser, weight_decay: the plan of
-    ``qtwin.fit``.  augment: 'r' reflects half of each batch, 'e' takes every size equally often.
-    data_seed: seed of the curves.
+    Parameters
+    ----------
+    name : str
+        Name of the network, of its files too.
+    family : str
+        Of the instances, as in ``gaps.dataset``.
+    per_size : dict
+        Training curves by size M.
+    architecture : str
+        Class in ``gaps.networks``.
+    inputs : str
+        Function of ``gaps.inputs`` that makes what the network reads.
+    steps, lr, optimiser, weight_decay
+        The plan of ``qtwin.fit``.
+    options : dict
+        Keywords of the architecture.
+    by_size : bool
+        One network for each size, of its own shape.
+    batch : int
+        Instances in a batch.
+    augment : str
+        'r' reflects half of each batch, 'e' takes every size equally often.
+    data_seed : int
+        Seed of the curves.
+
+    Examples
+    --------
+    >>> from qtwin import gaps
+    >>> chosen = gaps.recipes.RECIPES["fcnn-chain"]
+    >>> chosen.architecture, chosen.sizes, chosen.plan.steps
+    ('FCNN', (5, 6), 4000)
     """
 
     name: str
     family: str
-    per_size: dict
+    per_size: dict[int, int]
     architecture: str
     inputs: str
     steps: int
-    options: dict = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
     by_size: bool = False
     lr: float = 3e-3
     optimiser: str = "adamw"
@@ -59,20 +94,26 @@ class Recipe:
     data_seed: int = 0
 
     @property
-    def sizes(self):
+    def sizes(self) -> tuple[int, ...]:
         """Sizes M that it learns from, rising."""
         return tuple(sorted(self.per_size))
 
     @property
-    def plan(self):
+    def plan(self) -> "Plan":
         """The plan of ``qtwin.fit``."""
         from ..fit import Plan
 
         every = max(self.steps // 20, 1)
         return Plan(self.steps, self.lr, self.optimiser, weight_decay=self.weight_decay, every=every)
 
-    def network(self, size=None):
-        """A new, untrained network; ``size`` for those of one size."""
+    def network(self, size: int | None = None) -> "CurveNetwork":
+        """A new, untrained network; ``size`` for those of one size.
+
+        Examples
+        --------
+        >>> type(recipe("curve-chain").network()).__name__
+        'CurveCNN'
+        """
         from . import networks
 
         options = self.options | ({"size": size, "family": self.family} if self.by_size else {})
@@ -86,7 +127,6 @@ def _source(name, family, sizes, architecture, steps):
     return Recipe(name, family, counts, architecture, "couplings", steps, by_size=True, **plan)
 
 
-_CLASSICAL = {"lr": 2e-3, "weight_decay": 1e-2}
 _ALL_RECIPES = (
     _source("fcnn-chain", "chain", (5, 6), "FCNN", 4_000),
     _source("fcnn-all", "all_to_all", (5, 6), "FCNN", 3_000),
@@ -98,8 +138,8 @@ _ALL_RECIPES = (
     Recipe("graph-all", "all_to_all", ALL, "GraphNetwork", "couplings", 9_000, {"gauge": True}),
     Recipe("graph-all-gs", "all_to_all", ALL, "GraphNetwork", "ground_gauge", 9_000, {"gauge": False}),
     Recipe("graph-regular", "regular", REGULAR, "GraphNetwork", "couplings", 2_800, {"gauge": True}),
-    Recipe("classical-all", "all_to_all", ALL, "ClassicalNetwork", "classical", 4_500, **_CLASSICAL),
-    Recipe("corrected-all", "all_to_all", CORRECTED, "CorrectedNetwork", "corrected", 12_000, **_CLASSICAL),
+    Recipe("classical-all", "all_to_all", ALL, "ClassicalNetwork", "classical", 4_500, lr=2e-3, weight_decay=1e-2),
+    Recipe("corrected-all", "all_to_all", CORRECTED, "CorrectedNetwork", "corrected", 12_000, lr=2e-3, weight_decay=1e-2),
     Recipe("convlstm-lhz", "lhz", LHZ, "ConvLSTM2D", "lhz", 700, {"gauge": True}, lr=4e-3, batch=64, augment="e"),
 )
 RECIPES = {recipe.name: recipe for recipe in _ALL_RECIPES}
@@ -107,18 +147,33 @@ RECIPES = {recipe.name: recipe for recipe in _ALL_RECIPES}
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Trained:
-    """A trained network, the History of its fit, and what made it (recipe, preset, seed, size)."""
+    """A trained network.
 
-    network: object
-    history: object
-    made: dict
+    Attributes
+    ----------
+    network : CurveNetwork
+    history : fit.History
+        Of its fit.
+    made : dict
+        What made it: recipe, preset, seed, size.
+    """
+
+    network: "CurveNetwork"
+    history: "History"
+    made: dict[str, Any]
 
     def __repr__(self):
         return f"Trained({self.made['recipe']['name']!r}, seed={self.made['seed']}, steps={self.history.steps[-1]})"
 
 
-def recipe(name, preset="full"):
-    """The recipe of a name under a preset; ValueError lists the names or presets there are."""
+def recipe(name: str, preset: str = "full") -> Recipe:
+    """The recipe of a name under a preset; ValueError lists the names or presets there are.
+
+    Examples
+    --------
+    >>> recipe("curve-chain").steps, recipe("curve-chain", "fast").steps
+    (7000, 350)
+    """
     if name not in RECIPES:
         raise ValueError(f"no network {name!r}; there are {', '.join(RECIPES)}")
     if preset not in PRESETS:
@@ -134,18 +189,57 @@ def recipe(name, preset="full"):
     return full
 
 
-def stem(name, size=None):
-    """Name of the files of a network: NAME, or NAME-M where each size has its own."""
+def stem(name: str, size: int | None = None) -> str:
+    """Name of the files of a network: NAME, or NAME-M where each size has its own.
+
+    Examples
+    --------
+    >>> stem("curve-chain"), stem("fcnn-chain", 5)
+    ('curve-chain', 'fcnn-chain-5')
+    """
     return name if size is None else f"{name}-{size}"
 
 
-def train(name, seed=0, *, preset="full", size=None, folder=None, data=None, progress=True, stop=None):
-    """Follow the recipe of ``name`` → :class:`Trained`.
+def train(
+    name: str | Recipe,
+    seed: int = 0,
+    *,
+    preset: str = "full",
+    size: int | None = None,
+    folder: str | Path | None = None,
+    data: str | Path | None = None,
+    progress: bool = True,
+    stop: Stop | None = None,
+) -> Trained:
+    """Follow the recipe of ``name``.
 
-    name: one of ``RECIPES``, or a :class:`Recipe`.  size: M for the networks of one size.  folder: where
-    checkpoint and result go; a run that was killed goes on from there, one that is complete is read.
-    data: folder of the training curves, shared by all seeds (default: the user's cache).  stop: as in
-    ``qtwin.fit.fit``; ``history.stopped`` says so, and no result is written.
+    Parameters
+    ----------
+    name : str or Recipe
+        One of ``RECIPES``, or a recipe of one's own.
+    seed : int
+        ≥ 0, of the first weights and of the order of the batches.
+    preset : str
+        'fast', 'full' or 'paper' (see the module).
+    size : int, optional
+        M, for the networks of one size.
+    folder : path, optional
+        Where checkpoint and result go; a run that was killed goes on from there, one that is complete is read.
+    data : path, optional
+        Folder of the training curves, shared by all seeds; by default the user's cache.
+    progress : bool
+        Show a bar.
+    stop : callable or Event, optional
+        As in ``qtwin.fit.fit``; ``history.stopped`` says so, and no result is written.
+
+    Returns
+    -------
+    Trained
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, preset or seed, a size that is missing or not wanted, a result that another recipe made.
     """
     import torch
 
@@ -198,10 +292,27 @@ def _standardise(network, parts):
         network.standardise(torch.cat([rows["target"] for rows in parts]))
 
 
-def tensors(chosen, split, *, count=None, data=None, progress=True):
-    """Inputs and targets by size: {M: {input: (B, …), 'target': (B, 31) log(1 + g)}}, float32 tensors.
+def tensors(
+    chosen: Recipe, split: str, *, count: int | None = None, data: str | Path | None = None, progress: bool = True
+) -> dict[int, dict[str, "torch.Tensor"]]:
+    """Inputs and targets by size.
 
-    count: curves a size, by default those of the recipe.
+    Parameters
+    ----------
+    chosen : Recipe
+    split : str
+        'train', 'validation' or 'test'.
+    count : int, optional
+        Curves a size, by default those of the recipe.
+    data : path, optional
+        Folder of the curves, by default the user's cache; made first where they are missing.
+    progress : bool
+        Show a bar.
+
+    Returns
+    -------
+    dict
+        {M: {input: (B, …), 'target': (B, 31) log(1 + g)}}, float32 tensors.
     """
     import torch
 
@@ -225,7 +336,7 @@ def _curves(chosen, split, counts, data, progress):
     return dataset(chosen.family, chosen.sizes, counts, **options).curves
 
 
-def cache_folder():
+def cache_folder() -> Path:
     """Folder of the training curves: QTWIN_CACHE, or gaps in the user's cache folder."""
     if os.environ.get("QTWIN_CACHE"):
         return Path(os.environ["QTWIN_CACHE"]) / "gaps"
@@ -234,9 +345,27 @@ def cache_folder():
 
 
 class Batches:
-    """``draw`` of ``qtwin.fit``: step → one batch of one size, the same whenever it is asked for."""
+    """``draw`` of ``qtwin.fit``: step → one batch of one size, the same whenever it is asked for.
 
-    def __init__(self, curves, chosen, seed):
+    Parameters
+    ----------
+    curves : dict
+        What :func:`tensors` gives.
+    chosen : Recipe
+        Its ``batch``, ``steps`` and ``augment`` are followed.
+    seed : int
+        Of the order.
+
+    Examples
+    --------
+    >>> import torch
+    >>> rows = {"h": torch.zeros(4, 3), "J": torch.zeros(4, 3, 3), "target": torch.zeros(4, 31)}
+    >>> draw = Batches({3: rows}, recipe("curve-chain", "fast"), seed=0)
+    >>> tuple(draw(0, np.random.default_rng(0))["h"].shape)
+    (4, 3)
+    """
+
+    def __init__(self, curves: dict[int, dict[str, "torch.Tensor"]], chosen: Recipe, seed: int) -> None:
         self.curves, self.chosen, self.seed = curves, chosen, seed
         self.sizes = sorted(curves)
         self.counts = np.array([len(curves[size]["target"]) for size in self.sizes])
@@ -251,7 +380,7 @@ class Batches:
     def _permutation(self, k, turn):
         return np.random.default_rng([self.seed, 1, self.sizes[k], turn]).permutation(self.counts[k])
 
-    def __call__(self, step, rng):
+    def __call__(self, step: int, rng: np.random.Generator) -> dict[str, "torch.Tensor"]:
         k = int(self.which[step])
         batch = min(self.chosen.batch, self.counts[k])
         turn, place = divmod(int(self.nth[step]), int(self.counts[k] // batch))
@@ -268,20 +397,39 @@ def _reflect_half(batch, rng):
     return batch | {"h": h, "J": J}
 
 
-def loss(network, batch):
-    """Mean squared error on log(1 + g) over the mean variance of the training curves: 1 is the mean curve."""
+def loss(network: "CurveNetwork", batch: dict[str, "torch.Tensor"]) -> "torch.Tensor":
+    """Mean squared error on log(1 + g) over the mean variance of the training curves: 1 is the mean curve.
+
+    Parameters
+    ----------
+    network : CurveNetwork
+    batch : dict
+        Inputs and 'target' log(1 + g) (B, 31).
+
+    Returns
+    -------
+    Tensor, shape ()
+    """
     batch = dict(batch)
     target = batch.pop("target")
     return (network(**batch) - target).square().mean() / network.std.square().mean()
 
 
-def error(network, held_out):
-    """Mean squared error on log(1 + g), averaged over sizes."""
+def error(network: "CurveNetwork", held_out: dict[int, dict[str, "torch.Tensor"]]) -> float:
+    """Mean squared error on log(1 + g), averaged over sizes; ``held_out`` as :func:`tensors` gives it."""
     return float(np.mean([(outputs(network, rows) - rows["target"]).square().mean() for rows in held_out.values()]))
 
 
-def outputs(network, rows):
-    """log(1 + g) (B, 31) that a network in eval mode predicts for the inputs of one size (with or without targets)."""
+def outputs(network: "CurveNetwork", rows: dict[str, "torch.Tensor"]) -> "torch.Tensor":
+    """log(1 + g) (B, 31) that a network in eval mode predicts for the inputs of one size (with or without targets).
+
+    Examples
+    --------
+    >>> import torch
+    >>> rows = {"h": torch.zeros(2, 3), "J": torch.zeros(2, 3, 3)}
+    >>> tuple(outputs(recipe("curve-chain").network().eval(), rows).shape)
+    (2, 31)
+    """
     import torch
 
     device = network.std.device

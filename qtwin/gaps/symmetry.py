@@ -10,11 +10,37 @@ All functions take numpy arrays or torch tensors h (B, M), J (B, M, M) symmetric
 kind, and leave what they are given as it is.
 """
 
+from typing import TYPE_CHECKING, Any, TypeVar
+
 import numpy as np
 
+if TYPE_CHECKING:
+    import torch
 
-def gauge(h, J, spins):
-    """The same problem with the spins of ``spins`` (M,) or (B, M), ±1, reversed where -1."""
+Kind = TypeVar("Kind", np.ndarray, "torch.Tensor")
+
+
+def gauge(h: Kind, J: Kind, spins: Kind) -> tuple[Kind, Kind]:
+    """The same problem with some spins reversed.
+
+    Parameters
+    ----------
+    h, J : ndarray or Tensor, shape (B, M) and (B, M, M)
+        Fields and symmetric couplings.
+    spins : ndarray or Tensor, shape (M,) or (B, M)
+        -1 for a spin to reverse, else 1.
+
+    Returns
+    -------
+    h, J : ndarray or Tensor
+        New ones of the same kind.
+
+    Examples
+    --------
+    >>> h, J = gauge(np.array([[0.5, -0.3]]), np.array([[[0, 0.8], [0.8, 0]]]), np.array([1, -1]))
+    >>> h.tolist(), J.tolist()
+    ([[0.5, 0.3]], [[[0.0, -0.8], [-0.8, 0.0]]])
+    """
     h, J = _checked(h, J)
     if tuple(spins.shape) not in (tuple(h.shape), tuple(h.shape[1:])):
         raise ValueError(f"spins must be {tuple(h.shape)} or {tuple(h.shape[1:])}, got {tuple(spins.shape)}")
@@ -24,22 +50,53 @@ def gauge(h, J, spins):
     return spins * h, J * spins[..., :, None] * spins[..., None, :]
 
 
-def fix_gauge(h, J):
-    """The gauge in which no field is negative: the same for all 2^M copies of an instance without zero fields."""
+def fix_gauge(h: Kind, J: Kind) -> tuple[Kind, Kind]:
+    """The gauge in which no field is negative: the same for all 2^M copies of an instance without zero fields.
+
+    Examples
+    --------
+    >>> h, J = fix_gauge(np.array([[0.5, -0.3]]), np.array([[[0, 0.8], [0.8, 0]]]))
+    >>> h.tolist(), J.tolist()
+    ([[0.5, 0.3]], [[[0.0, -0.8], [-0.8, 0.0]]])
+    """
     h, J = _checked(h, J)
     return gauge(h, J, 1 - 2 * (h < 0))
 
 
-def reflect(h, J):
-    """The spins in reverse order: a chain stays a chain."""
+def reflect(h: Kind, J: Kind) -> tuple[Kind, Kind]:
+    """The spins in reverse order: a chain stays a chain.
+
+    Examples
+    --------
+    >>> reflect(np.array([[0.5, -0.3]]), np.array([[[0, 0.8], [0.8, 0]]]))[0].tolist()
+    [[-0.3, 0.5]]
+    """
     h, J = _checked(h, J)
     if isinstance(h, np.ndarray):
         return h[:, ::-1].copy(), J[:, ::-1, ::-1].copy()
     return h.flip(1), J.flip(1, 2)
 
 
-def permute(h, J, order):
-    """The spins in another order: spin k of the result is spin ``order[..., k]``; order (M,) or (B, M), integers."""
+def permute(h: Kind, J: Kind, order: Any) -> tuple[Kind, Kind]:
+    """The spins in another order.
+
+    Parameters
+    ----------
+    h, J : ndarray or Tensor, shape (B, M) and (B, M, M)
+        Fields and symmetric couplings.
+    order : ndarray or Tensor of int, or list, shape (M,) or (B, M)
+        Spin k of the result is spin ``order[..., k]``.
+
+    Returns
+    -------
+    h, J : ndarray or Tensor
+        New ones of the same kind.
+
+    Examples
+    --------
+    >>> permute(np.array([[0.5, -0.3, 0.2]]), np.zeros((1, 3, 3)), [2, 0, 1])[0].tolist()
+    [[0.2, 0.5, -0.3]]
+    """
     h, J = _checked(h, J)
     size = h.shape[1]
     order = order if hasattr(order, "shape") else np.asarray(order)
@@ -50,8 +107,14 @@ def permute(h, J, order):
     return _reorder(h, J, order if order.ndim == 2 else order[None])
 
 
-def sort_by_field(h, J):
-    """The spins ordered by abs(h), largest first: the same for all M! orders of an instance without equal fields."""
+def sort_by_field(h: Kind, J: Kind) -> tuple[Kind, Kind]:
+    """The spins ordered by abs(h), largest first: the same for all M! orders of an instance without equal fields.
+
+    Examples
+    --------
+    >>> sort_by_field(np.array([[0.2, -0.3, 0.5]]), np.zeros((1, 3, 3)))[0].tolist()
+    [[0.5, -0.3, 0.2]]
+    """
     h, J = _checked(h, J)
     return _reorder(h, J, (-abs(h)).argsort(1))
 

@@ -8,10 +8,11 @@ two more gather neighbours by a table.  Cost per spin and step of a layer with C
 16·(C + H)·H products forwards.
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ..._support.jit import kernel
 from ._convlstm_kernels import _array, _cell, _cell_back, _load, bfloat16_products
@@ -24,16 +25,21 @@ AROUND = tuple((a, b) for a in (-1, 0, 1) for b in (-1, 0, 1))  # kernel (3, 3)
 class GridNetwork(CurveNetwork):
     """What both share: forward(grid=(B, M, M)), the physical couplings as upper triangle, fields in row 0; any M.
 
-    gauge: read the couplings in the gauge with all fields ≥ 0, one of 2^M exact copies.  mirror: the
-    grid has one mirror symmetry; in training every other instance of a batch is mirrored, afterwards
-    the answer is the mean of both views.
+    Parameters
+    ----------
+    gauge : bool
+        Read the couplings in the gauge with all fields ≥ 0, one of 2^M exact copies.
+    mirror : bool
+        The grid has one mirror symmetry; in training every other instance of a batch is mirrored, afterwards
+        the answer is the mean of both views.
     """
 
-    def __init__(self, *, gauge=True, mirror=True):
+    def __init__(self, *, gauge: bool = True, mirror: bool = True) -> None:
         super().__init__()
         self.gauge, self.mirror = gauge, mirror
 
-    def curve(self, grid):
+    def curve(self, grid: Tensor) -> Tensor:
+        """The standardised curve (B, 31) of grids (B, M, M)."""
         grid = checked_grid(grid, self.mean)
         if not self.mirror:
             return self._view(grid)
@@ -47,7 +53,7 @@ class GridNetwork(CurveNetwork):
         i, j = torch.triu_indices(len(grid[0]), len(grid[0]))
         return self.read(grid[:, i, j], len(grid[0]))
 
-    def read(self, couplings, side):
+    def read(self, couplings: Tensor, side: int) -> Tensor:
         """Couplings of the physical spins (B, n) on a grid of that side → standardised curves (B, 31)."""
         raise NotImplementedError(f"{type(self).__name__} must define read(couplings, side)")
 
@@ -55,11 +61,28 @@ class GridNetwork(CurveNetwork):
 class GridCNN(GridNetwork):
     """A residual CNN over the physical spins, once per instance; 31 × values numbers a spin, pooled over spins per λ.
 
-    The gap at λ depends on H(λ) alone, so no recurrence over λ is needed.  width, blocks: channels and
-    residual blocks of two convolutions of kernel (3, 3).
+    The gap at λ depends on H(λ) alone, so no recurrence over λ is needed.
+
+    Parameters
+    ----------
+    width, blocks : int
+        Channels, and residual blocks of two convolutions of kernel (3, 3).
+    values : int
+        Numbers a spin and λ that are pooled by a soft maximum.
+    gauge, mirror : bool
+        See :class:`GridNetwork`.
+
+    Examples
+    --------
+    >>> from qtwin import gaps
+    >>> network = gaps.networks.GridCNN(width=8, blocks=1)
+    >>> tuple(network(grid=torch.ones(2, 3, 3).triu()).shape)
+    (2, 31)
     """
 
-    def __init__(self, *, width=64, blocks=2, values=4, gauge=True, mirror=True):
+    def __init__(
+        self, *, width: int = 64, blocks: int = 2, values: int = 4, gauge: bool = True, mirror: bool = True
+    ) -> None:
         super().__init__(gauge=gauge, mirror=mirror)
         self.values, wide = values, len(AROUND) * width
         self.embed = nn.Linear(2 * len(AROUND), width)
@@ -71,7 +94,8 @@ class GridCNN(GridNetwork):
         self.weight = nn.Parameter(0.3 * torch.randn(POINTS, values))
         self.bias = nn.Parameter(torch.zeros(POINTS))
 
-    def read(self, couplings, side):
+    def read(self, couplings: Tensor, side: int) -> Tensor:
+        """Couplings of the physical spins (B, n) on a grid of that side → standardised curves (B, 31)."""
         x = torch.stack([couplings, torch.ones_like(couplings)], -1).reshape(-1, 2)
         x = self.embed(spread(x, side, AROUND))
         for norm, first, second in zip(self.norms, self.first, self.second, strict=False):
@@ -87,10 +111,26 @@ class ConvLSTM2D(GridNetwork):
     """Per physical spin (λJ, 1) → filters 20-40-60-40-20, kernel (2, 2) → max over spins → 20 numbers per λ → g(λ).
 
     The source gives no head: one linear 20 → 1 shared by all λ, as in the ConvLSTM for chains.
-    gauge, mirror: see :class:`GridNetwork`; both off is the source's network.
+
+    Parameters
+    ----------
+    filters : sequence of int
+        Of each layer.
+    gauge, mirror : bool
+        See :class:`GridNetwork`; both off is the source's network.
+
+    Examples
+    --------
+    >>> from qtwin import gaps
+    >>> network = gaps.networks.ConvLSTM2D(filters=(4, 4)).eval()
+    >>> with torch.no_grad():
+    ...     tuple(network(grid=torch.ones(2, 3, 3).triu()).shape)
+    (2, 31)
     """
 
-    def __init__(self, *, filters=(20, 40, 60, 40, 20), gauge=True, mirror=True):
+    def __init__(
+        self, *, filters: tuple[int, ...] = (20, 40, 60, 40, 20), gauge: bool = True, mirror: bool = True
+    ) -> None:
         super().__init__(gauge=gauge, mirror=mirror)
         widths = list(zip((2, *filters), filters, strict=False))
         k = len(TAPS)
@@ -100,7 +140,8 @@ class ConvLSTM2D(GridNetwork):
         self.bias = nn.ParameterList(forget)  # gates input, forget, output, candidate; forget starts open
         self.head = nn.Linear(filters[-1], 1)
 
-    def read(self, couplings, side):
+    def read(self, couplings: Tensor, side: int) -> Tensor:
+        """Couplings of the physical spins (B, n) on a grid of that side → standardised curves (B, 31)."""
         batch, n = couplings.shape
         ramp = torch.linspace(0, 1, POINTS, dtype=couplings.dtype, device=couplings.device)[:, None]
         x = ramp * couplings.reshape(1, -1)
@@ -109,19 +150,33 @@ class ConvLSTM2D(GridNetwork):
         return self.head(states.view(POINTS, batch, n, -1).amax(2))[..., 0].t()
 
 
-def mirrored(grid):
-    """The grid (B, M, M) from its other end: node i of the encoding is node M - i.  The physical gap is the same."""
+def mirrored(grid: Tensor) -> Tensor:
+    """The grid (B, M, M) from its other end: node i of the encoding is node M - i.  The physical gap is the same.
+
+    Examples
+    --------
+    >>> mirrored(torch.tensor([[[1, 2], [0, 3]]])).tolist()
+    [[[3, 2], [0, 1]]]
+    """
     return grid.flip(1, 2).transpose(1, 2)
 
 
-def fix_grid_gauge(grid):
-    """The grid (B, M, M) in the gauge where row 0, the fields, is ≥ 0."""
+def fix_grid_gauge(grid: Tensor) -> Tensor:
+    """The grid (B, M, M) in the gauge where row 0, the fields, is ≥ 0.
+
+    Examples
+    --------
+    >>> fix_grid_gauge(torch.tensor([[[0.5, -0.3], [0.0, 0.8]]])).tolist() == [
+    ...     torch.tensor([[0.5, 0.3], [0.0, -0.8]]).tolist()
+    ... ]
+    True
+    """
     signs = torch.where(grid[:, 0] < 0, -1.0, 1.0).to(grid)  # of nodes 1 … M
     rows = torch.cat([torch.ones_like(signs[:, :1]), signs[:, :-1]], 1)  # of nodes 0 … M - 1
     return grid * rows[:, :, None] * signs[:, None, :]
 
 
-def checked_grid(grid, like):
+def checked_grid(grid: Tensor, like: Tensor) -> Tensor:
     """Grids (B, M, M) in the type of ``like``; ValueError for other shapes, a lower triangle, NaN or infinity."""
     if grid.ndim != 3 or grid.shape[1] != grid.shape[2] or grid.shape[1] < 2:
         raise ValueError(f"expected grid (B, M, M) with M ≥ 2, got {tuple(grid.shape)}")
@@ -134,7 +189,7 @@ def checked_grid(grid, like):
 
 
 @lru_cache(maxsize=32)
-def neighbours(side, taps=TAPS):
+def neighbours(side: int, taps: tuple[tuple[int, int], ...] = TAPS) -> tuple[Tensor, Tensor]:
     """For each physical spin and tap the spin that is read, and the spin that reads it: (n, taps) each, n for none."""
     i, j = torch.triu_indices(side, side).tolist()
     n = len(i)
@@ -144,7 +199,7 @@ def neighbours(side, taps=TAPS):
     return torch.tensor(read), torch.tensor(readers)
 
 
-def spread(rows, side, taps=TAPS):
+def spread(rows: Tensor, side: int, taps: tuple[tuple[int, int], ...] = TAPS) -> Tensor:
     """Rows (…, B·n, C) → what each spin reads (…, B·n, taps·C), zeros where there is no spin."""
     read, _ = neighbours(side, taps)
     *lead, count, channels = rows.shape
@@ -153,7 +208,7 @@ def spread(rows, side, taps=TAPS):
     return padded[:, read.to(rows.device)].view(*lead, count, len(taps) * channels)
 
 
-def collect(slopes, side):
+def collect(slopes: Tensor, side: int) -> Tensor:
     """The transpose of :func:`spread`: (…, B·n, 4C) → (…, B·n, C)."""
     _, readers = neighbours(side)
     *lead, count, wide = slopes.shape
@@ -164,7 +219,14 @@ def collect(slopes, side):
     return total.reshape(*lead, count, channels)
 
 
-def grid_recurrent(x, weight_x, weight_h, bias, side, training=False):
+def grid_recurrent(
+    x: Tensor,
+    weight_x: Iterable[Tensor],
+    weight_h: Iterable[Tensor],
+    bias: Iterable[Tensor],
+    side: int,
+    training: bool = False,
+) -> Tensor:
     """States of the last layer (T, R, H) for inputs x (T, R, C), rows R = B·n; gates i, f, o, candidate.
 
     In training on a processor that has them, products are bfloat16.  On a GPU: the same in plain torch.
@@ -177,7 +239,9 @@ def grid_recurrent(x, weight_x, weight_h, bias, side, training=False):
     return x
 
 
-def plain(x, weight_x, weight_h, bias, side):
+def plain(
+    x: Tensor, weight_x: Iterable[Tensor], weight_h: Iterable[Tensor], bias: Iterable[Tensor], side: int
+) -> Tensor:
     """The same in plain torch with autograd: for a GPU, and to compare with."""
     for wx, wh, b in zip(weight_x, weight_h, bias, strict=True):
         x = spread(x, side) @ wx + b

@@ -17,7 +17,7 @@ the processor multiplies bfloat16, products are rounded to that; evaluation is f
 """
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .. import symmetry
@@ -34,18 +34,38 @@ _NODE, _EDGE, _GLOBAL = 8, 9, 2 * STATES + 12  # features
 class GraphNetwork(CurveNetwork):
     """Couplings and fields → curve, the same for every order of the spins.
 
-    width: channels of a node or edge.  layers: rounds of messages.  triangles: channels of the product
-    of two edges that share a spin, summed over it (0: none).  values: numbers a spin and λ that are
-    pooled by their maximum.  gauge: read the gauge with all h ≥ 0; False where the input has a gauge already.
+    Parameters
+    ----------
+    width : int
+        Channels of a node or edge.
+    layers : int
+        Rounds of messages.
+    triangles : int
+        Channels of the product of two edges that share a spin, summed over it (0: none).
+    values : int
+        Numbers a spin and λ that are pooled by their maximum.
+    gauge : bool
+        Read the gauge with all h ≥ 0; False where the input has a gauge already.
+
+    Examples
+    --------
+    >>> from qtwin import gaps
+    >>> network = gaps.networks.GraphNetwork(width=8, layers=1, triangles=2).eval()
+    >>> h, J = torch.tensor([[0.5, -0.3, 0.2]]), torch.ones(1, 3, 3) - torch.eye(3)
+    >>> torch.allclose(network(h=h, J=J), network(h=h.flip(1), J=J.flip(1, 2)), atol=1e-5)
+    True
     """
 
-    def __init__(self, *, width=64, layers=4, triangles=32, values=4, gauge=True):
+    def __init__(
+        self, *, width: int = 64, layers: int = 4, triangles: int = 32, values: int = 4, gauge: bool = True
+    ) -> None:
         super().__init__()
         self.gauge = gauge
         self.messages = Messages(_NODE, _EDGE, width, layers, triangles)
         self.readout = Readout(width, values)
 
-    def curve(self, h, J):
+    def curve(self, h: Tensor, J: Tensor) -> Tensor:
+        """The standardised curve (B, 31) of fields (B, M) and couplings (B, M, M)."""
         h, J = checked(h, J, self.mean)
         h, J = symmetry.fix_gauge(h, J) if self.gauge else (h, J)
         pairs = Pairs(h)
@@ -55,14 +75,29 @@ class GraphNetwork(CurveNetwork):
 
 
 class ClassicalNetwork(CurveNetwork):
-    """:class:`GraphNetwork` that also reads which spins the 8 lowest classical excitations flip, and their energies."""
+    """:class:`GraphNetwork` that also reads which spins the 8 lowest classical excitations flip, and their energies.
 
-    def __init__(self, *, width=64, layers=4, triangles=0, values=4):
+    Parameters
+    ----------
+    width, layers, triangles, values : int
+        See :class:`GraphNetwork`.
+
+    Examples
+    --------
+    >>> from qtwin import gaps
+    >>> network = gaps.networks.ClassicalNetwork(width=8, layers=1)
+    >>> rows = gaps.inputs.classical([[0.5, -0.3]], [[[0, 0.8], [0.8, 0]]])
+    >>> tuple(network(**{name: torch.from_numpy(x) for name, x in rows.items()}).shape)
+    (1, 31)
+    """
+
+    def __init__(self, *, width: int = 64, layers: int = 4, triangles: int = 0, values: int = 4) -> None:
         super().__init__()
         self.messages = Messages(_NODE + 2 * STATES, _EDGE + 2, width, layers, triangles, shared=_GLOBAL)
         self.readout = Readout(width, values)
 
-    def curve(self, h, J, energies, flips):
+    def curve(self, h: Tensor, J: Tensor, energies: Tensor, flips: Tensor) -> Tensor:
+        """The standardised curve (B, 31) of what ``inputs.classical`` makes."""
         h, J = checked(h, J, self.mean)
         energies, flips = _fitting(h, energies=energies, flips=flips)
         pairs = Pairs(h)
@@ -79,9 +114,26 @@ class CorrectedNetwork(CurveNetwork):
     """A residual perceptron that corrects a ridge regression per λ; both read classical levels and cheap curves.
 
     ``fit_stack`` sets the ridge, in closed form, from training data; until then it is zero.
+
+    Parameters
+    ----------
+    width, blocks : int
+        Of the perceptron.
+
+    Examples
+    --------
+    >>> from qtwin import gaps
+    >>> network = gaps.networks.CorrectedNetwork(width=8, blocks=1)
+    >>> rows = gaps.inputs.corrected([[0.5, -0.3]], [[[0, 0.8], [0.8, 0]]])
+    >>> tuple(network(**{name: torch.from_numpy(x) for name, x in rows.items()}).shape)
+    (1, 31)
     """
 
-    def __init__(self, *, width=256, blocks=3):
+    centre: Tensor
+    scale: Tensor
+    ridge: Tensor
+
+    def __init__(self, *, width: int = 256, blocks: int = 3) -> None:
         super().__init__()
         size = _GLOBAL + CURVES * POINTS
         self.register_buffer("centre", torch.zeros(size))
@@ -91,12 +143,13 @@ class CorrectedNetwork(CurveNetwork):
         self.blocks = nn.ModuleList([_perceptron(width, width, width) for _ in range(blocks)])
         self.head = nn.Linear(width, POINTS)
 
-    def forward(self, **inputs):
+    def forward(self, **inputs: Tensor) -> Tensor:
         """Inputs of one size, leading axis B → log(1 + g) (B, 31): the ridge plus mean + std · perceptron."""
         x = self.scaled(self.features(**inputs))
         return x @ self.ridge[:-1] + self.ridge[-1] + self.mean + self.std * self._perceptron(x)
 
-    def curve(self, **inputs):
+    def curve(self, **inputs: Tensor) -> Tensor:
+        """The standardised curve (B, 31) of the perceptron alone."""
         return self._perceptron(self.scaled(self.features(**inputs)))
 
     def _perceptron(self, x):
@@ -105,21 +158,31 @@ class CorrectedNetwork(CurveNetwork):
             x = x + block(x)
         return self.head(x)
 
-    def features(self, h, J, energies, flips, curves):
+    def features(self, h: Tensor, J: Tensor, energies: Tensor, flips: Tensor, curves: Tensor) -> Tensor:
         """(B, features) before scaling: what all spins share, and log(1 + gap) of the cheap curves."""
         h, J = checked(h, J, self.mean)
         energies, flips, curves = _fitting(h, energies=energies, flips=flips, curves=curves)
         return torch.cat([global_features(h, J, energies, flips), torch.log1p(curves.clamp(0, 20)).flatten(1)], 1)
 
-    def scaled(self, features):
+    def scaled(self, features: Tensor) -> Tensor:
         """Standardised with the training data, cut at six standard deviations."""
         return ((features - self.centre) / self.scale).clamp(-6, 6)
 
     @torch.no_grad()
-    def fit_stack(self, batches):
-        """Ridge, mean and std from training data: a list of dicts with the inputs and 'target' log(1 + g) (B, 31).
+    def fit_stack(self, batches: list[dict[str, Tensor]]) -> "CorrectedNetwork":
+        """Ridge, mean and std from training data.
 
         Minimises Σ (x w - y)² + penalty·|w|², penalty = 1e-3·√N, on standardised features x and 1.
+
+        Parameters
+        ----------
+        batches : list of dicts
+            Each with the inputs and 'target' log(1 + g) (B, 31).
+
+        Returns
+        -------
+        CorrectedNetwork
+            Itself.
         """
         features = torch.cat([self.features(**{k: v for k, v in rows.items() if k != "target"}) for rows in batches])
         targets = torch.cat([rows["target"] for rows in batches]).to(features)
@@ -136,10 +199,19 @@ class Messages(nn.Module):
     """Rounds of messages: node and edge features → node states (B, M, C), edge states (B, E, C).
 
     Round: edge message u = silu(node_i + node_j + edge + Σ_k p_ik p_kj), edge += linear(u),
-    node += perceptron(node, Σ u / √M, mean and maximum of all nodes).  shared: features of the instance.
+    node += perceptron(node, Σ u / √M, mean and maximum of all nodes).
+
+    Parameters
+    ----------
+    nodes, edges : int
+        Features of a node and of an edge.
+    width, layers, triangles : int
+        See :class:`GraphNetwork`.
+    shared : int
+        Features of the instance.
     """
 
-    def __init__(self, nodes, edges, width, layers, triangles, shared=0):
+    def __init__(self, nodes: int, edges: int, width: int, layers: int, triangles: int, shared: int = 0) -> None:
         super().__init__()
         self.nodes, self.edges = nn.Linear(nodes, width), nn.Linear(edges, width)
         self.shared = (
@@ -147,7 +219,10 @@ class Messages(nn.Module):
         )
         self.rounds = nn.ModuleList([Round(width, triangles) for _ in range(layers)])
 
-    def forward(self, nodes, edges, pairs, shared=None):
+    def forward(
+        self, nodes: Tensor, edges: Tensor, pairs: "Pairs", shared: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Features (B, M, nodes), (B, E, edges) and (B, shared) → states (B, M, C) and (B, E, C)."""
         x, e = self.nodes(nodes), self.edges(edges)
         if self.shared is not None:
             x = x + self.shared(shared)[:, None]
@@ -159,7 +234,7 @@ class Messages(nn.Module):
 class Round(nn.Module):
     """One round of :class:`Messages`."""
 
-    def __init__(self, width, triangles):
+    def __init__(self, width: int, triangles: int) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(width)
         self.sender = nn.Linear(width, width)
@@ -170,7 +245,8 @@ class Round(nn.Module):
         self.sides = nn.Linear(width, triangles) if triangles else None
         self.closed = nn.Linear(triangles, width, bias=False) if triangles else None
 
-    def forward(self, x, e, pairs):
+    def forward(self, x: Tensor, e: Tensor, pairs: "Pairs") -> tuple[Tensor, Tensor]:
+        """Node states (B, M, C) and edge states (B, E, C) → the same after the round."""
         normal = self.norm(x)
         u = pairs.both(self.sender(normal)) + self.edge(e)
         if self.sides is not None:
@@ -187,7 +263,7 @@ class Readout(nn.Module):
     The gap of a problem is that of its lowest excitation, which often is local: hence a maximum.
     """
 
-    def __init__(self, width, values):
+    def __init__(self, width: int, values: int) -> None:
         super().__init__()
         self.values = values
         self.norm = nn.LayerNorm(width)
@@ -195,7 +271,8 @@ class Readout(nn.Module):
         self.spins = nn.Linear(width, POINTS * values)
         self.weight = nn.Parameter(0.2 * torch.randn(POINTS, values))
 
-    def forward(self, x, e):
+    def forward(self, x: Tensor, e: Tensor) -> Tensor:
+        """Node states (B, M, C) and edge states (B, E, C) → standardised curves (B, 31)."""
         x, e = self.norm(x.to(self.weight)), e.to(self.weight)
         pooled = self.pooled(torch.cat([x.mean(1), x.amax(1), e.mean(1)], -1))
         spins = self.spins(x).view(*x.shape[:2], POINTS, self.values)
@@ -203,24 +280,43 @@ class Readout(nn.Module):
 
 
 class Pairs:
-    """The pairs i < j of M spins, and sums over them as products with matrices of 0 and 1."""
+    """The pairs i < j of M spins, and sums over them as products with matrices of 0 and 1.
 
-    def __init__(self, like):
+    Parameters
+    ----------
+    like : Tensor, shape (B, M)
+        Whose size, type and device are taken.
+
+    Attributes
+    ----------
+    size : int
+        M.
+    i, j : Tensor of int, shape (E,)
+    incidence : Tensor, shape (E, M)
+
+    Examples
+    --------
+    >>> pairs = Pairs(torch.zeros(1, 3))
+    >>> pairs.both(torch.tensor([[[1.0], [2.0], [4.0]]])).flatten().tolist()
+    [3.0, 5.0, 6.0]
+    """
+
+    def __init__(self, like: Tensor) -> None:
         self.size = like.shape[1]
         self.i, self.j = torch.triu_indices(self.size, self.size, 1, device=like.device)
         one = torch.eye(self.size, dtype=like.dtype, device=like.device)
         self.incidence = one[self.i] + one[self.j]  # (E, M)
 
-    def both(self, nodes):
+    def both(self, nodes: Tensor) -> Tensor:
         """Sum of the two nodes of each pair: (B, M, C) → (B, E, C)."""
         return self.incidence @ nodes
 
-    def gather(self, edges):
+    def gather(self, edges: Tensor) -> Tensor:
         """Sum of the pairs of each node: (B, E, C) → (B, M, C)."""
         return self.incidence.mT @ edges
 
 
-def node_features(h, J):
+def node_features(h: Tensor, J: Tensor) -> Tensor:
     """Per spin (B, M, 8): h, Σ_j J, their squares and product, Σ_j |J|, Σ_j J², and M."""
     total = J.sum(2)
     size = torch.full_like(h, h.shape[1] / 8)
@@ -228,7 +324,7 @@ def node_features(h, J):
     return torch.stack([h, total / 2, *squares, J.abs().sum(2) / 4, size], -1)
 
 
-def edge_features(h, J, pairs):
+def edge_features(h: Tensor, J: Tensor, pairs: Pairs) -> Tensor:
     """Per pair (B, E, 9): J, |J|, whether it is coupled, J with the fields and sums at its ends, and with J²."""
     i, j = pairs.i, pairs.j
     own, total, squared = J[:, i, j], J.sum(2), (J @ J)[:, i, j]
@@ -237,7 +333,7 @@ def edge_features(h, J, pairs):
     return torch.stack([own, own.abs(), (own != 0).to(own), *ends, fields, squared / 2, own * squared], -1)
 
 
-def global_features(h, J, energies, flips):
+def global_features(h: Tensor, J: Tensor, energies: Tensor, flips: Tensor) -> Tensor:
     """What all spins share (B, 28): excitation energies, spins they flip, cost of single flips, moments, M."""
     size = h.shape[1]
     cost = (-h - J.sum(2)).sort(1).values  # half the energy of a flip from the ground state, all spins up

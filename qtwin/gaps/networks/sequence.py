@@ -21,7 +21,7 @@ gates and sums stay float32, and evaluation is float32 throughout.
 """
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...families import FAMILIES as ENTRIES
@@ -34,7 +34,8 @@ from .base import POINTS, CurveNetwork, checked
 FAMILIES = tuple(ENTRIES)
 POOLS = ("max", "logsumexp", "mean")
 SHAPE = (6, 700)  # hidden layers and their width
-SOURCE_SHAPES = {  # those of source A; where it gives none (all_to_all from 7): ours
+# Those of source A by size; where it gives none (all_to_all from 7): ours.
+SOURCE_SHAPES: dict[str, dict[int | None, tuple[int, int]]] = {
     "chain": {5: (5, 500), 6: (5, 500), None: SHAPE},
     "all_to_all": {5: (5, 500), None: (7, 700)},
     "lhz": {5: (3, 500), None: (4, 500)},
@@ -44,12 +45,35 @@ SOURCE_SHAPES = {  # those of source A; where it gives none (all_to_all from 7):
 class FCNN(CurveNetwork):
     """Source A's fully connected network: the parameters of one instance → its curve.
 
-    size, family: M and what is read (:func:`flat`).  depth, width: hidden layers of ReLUs, by default
-    as in the source.  gauge: read the gauge with all h ≥ 0.  sort: read the spins by falling abs(h); not
-    for chains, whose order carries the couplings.
+    Parameters
+    ----------
+    size, family : int, str
+        M, and what is read (:func:`flat`).
+    depth, width : int, optional
+        Hidden layers of ReLUs, by default as in the source.
+    gauge : bool
+        Read the gauge with all h ≥ 0.
+    sort : bool
+        Read the spins by falling abs(h); not for chains, whose order carries the couplings.
+
+    Examples
+    --------
+    >>> from qtwin import gaps
+    >>> network = gaps.networks.FCNN(3, depth=1, width=8)
+    >>> tuple(network(h=torch.zeros(2, 3), J=torch.zeros(2, 3, 3)).shape)
+    (2, 31)
     """
 
-    def __init__(self, size, family="chain", *, depth=None, width=None, gauge=False, sort=False):
+    def __init__(
+        self,
+        size: int,
+        family: str = "chain",
+        *,
+        depth: int | None = None,
+        width: int | None = None,
+        gauge: bool = False,
+        sort: bool = False,
+    ) -> None:
         super().__init__()
         self.size, self.family, self.gauge, self.sort = size, entry(family).name, gauge, sort
         if sort and entry(family).path:
@@ -64,7 +88,8 @@ class FCNN(CurveNetwork):
             nn.init.kaiming_uniform_(linear.weight, nonlinearity="relu")
             nn.init.zeros_(linear.bias)
 
-    def curve(self, h, J):
+    def curve(self, h: Tensor, J: Tensor) -> Tensor:
+        """The standardised curve (B, 31) of fields (B, M) and couplings (B, M, M)."""
         h, J = _instances(h, J, self)
         return self.layers(flat(*symmetry.sort_by_field(h, J) if self.sort else (h, J), self.family))
 
@@ -74,16 +99,36 @@ class LSTM(CurveNetwork):
 
     Weights of layer l: ``weight_x[l]`` (inputs, 4·width), ``weight_h[l]`` (width, 4·width), ``bias[l]``,
     gates in the order input, forget, output, candidate.
+
+    Parameters
+    ----------
+    size, family : int, str
+        M, and what is read (:func:`flat`).
+    depth, width : int
+        Layers and their channels.
+    gauge : bool
+        Read the gauge with all h ≥ 0.
+
+    Examples
+    --------
+    >>> from qtwin import gaps
+    >>> network = gaps.networks.LSTM(3, depth=1, width=4).eval()
+    >>> with torch.no_grad():
+    ...     tuple(network(h=torch.zeros(2, 3), J=torch.zeros(2, 3, 3)).shape)
+    (2, 31)
     """
 
-    def __init__(self, size, family="chain", *, depth=2, width=128, gauge=False):
+    def __init__(
+        self, size: int, family: str = "chain", *, depth: int = 2, width: int = 128, gauge: bool = False
+    ) -> None:
         super().__init__()
         self.size, self.family, self.gauge = size, entry(family).name, gauge
         widths = [flat_width(size, family), *[width] * depth]
         self.weight_x, self.weight_h, self.bias = _gates(widths, taps=1)
         self.head = nn.Linear(width, 1)
 
-    def curve(self, h, J):
+    def curve(self, h: Tensor, J: Tensor) -> Tensor:
+        """The standardised curve (B, 31) of fields (B, M) and couplings (B, M, M)."""
         h, J = _instances(h, J, self)
         x = _ramp(h) * flat(h, J, self.family)  # (31, B, inputs)
         states = recurrent(x, self.weight_x, self.weight_h, self.bias, low=_low(self))
@@ -93,20 +138,39 @@ class LSTM(CurveNetwork):
 class ConvLSTM(CurveNetwork):
     """Source A's ConvLSTM over λ: per site (λK_i, λJ_{i-1,i}, λJ_{i,i+1}, 1) → max over sites → 20 numbers per λ.
 
-    filters: 20-40-60-40-20 with kernel 3 as in the source.  Input-to-state and state-to-state products
-    are convolutions over the sites; the fourth feature is 1 where a spin is.  Ours: one linear head
-    20 → 1 shared by all λ, which the source does not describe.  pool: max, logsumexp or mean over sites.
+    Input-to-state and state-to-state products are convolutions over the sites; the fourth feature is 1 where
+    a spin is.  Ours: one linear head 20 → 1 shared by all λ, which the source does not describe.
     Weights as in :class:`LSTM`, with three times the inputs: left neighbour, site, right neighbour.
+
+    Parameters
+    ----------
+    filters : sequence of int
+        Of each layer, with kernel 3; 20-40-60-40-20 as in the source.
+    pool : str
+        'max', 'logsumexp' or 'mean' over sites.
+    gauge : bool
+        Read the gauge with all h ≥ 0.
+
+    Examples
+    --------
+    >>> from qtwin import gaps
+    >>> network = gaps.networks.ConvLSTM(filters=(4, 4)).eval()
+    >>> with torch.no_grad():
+    ...     tuple(network(h=torch.zeros(2, 3), J=torch.zeros(2, 3, 3)).shape)
+    (2, 31)
     """
 
-    def __init__(self, *, filters=(20, 40, 60, 40, 20), pool="max", gauge=False):
+    def __init__(
+        self, *, filters: tuple[int, ...] = (20, 40, 60, 40, 20), pool: str = "max", gauge: bool = False
+    ) -> None:
         super().__init__()
         self.gauge = gauge
         self.weight_x, self.weight_h, self.bias = _gates([4, *filters], taps=3)
         self.pool = Pool(pool, filters[-1])
         self.head = nn.Linear(filters[-1], 1)
 
-    def curve(self, h, J):
+    def curve(self, h: Tensor, J: Tensor) -> Tensor:
+        """The standardised curve (B, 31) of fields (B, M) and couplings (B, M, M)."""
         h, J = _instances(h, J, self)
         sites = _sites(h, J)  # (B, M, 4)
         batch, size, _ = sites.shape
@@ -121,11 +185,32 @@ class CurveCNN(CurveNetwork):
     """A residual CNN over the sites of a chain, once per instance; 31 × values numbers a site, pooled over sites per λ.
 
     g(λ) depends on H(λ) alone, so no recurrence over λ is needed; a training step costs a ninth of the
-    ConvLSTM's.  width, blocks: channels and residual blocks (two convolutions of kernel 3 each, so a
-    site sees 2·blocks + 1 neighbours on either side).  pool: logsumexp extrapolates best to longer chains.
+    ConvLSTM's.
+
+    Parameters
+    ----------
+    width, blocks : int
+        Channels and residual blocks (two convolutions of kernel 3 each, so a site sees 2·blocks + 1 neighbours
+        on either side).
+    values : int
+        Numbers a site and λ that are pooled.
+    pool : str
+        'max', 'logsumexp' or 'mean' over sites; logsumexp extrapolates best to longer chains.
+    gauge : bool
+        Read the gauge with all h ≥ 0.
+
+    Examples
+    --------
+    >>> from qtwin import gaps
+    >>> network = gaps.networks.CurveCNN(width=8, blocks=1).eval()
+    >>> h, J = torch.tensor([[0.5, -0.3]]), torch.tensor([[[0, 0.8], [0.8, 0]]])
+    >>> bool((network(h=h, J=J) == network(h=abs(h), J=-J)).all())  # one gauge is read
+    True
     """
 
-    def __init__(self, *, width=128, blocks=5, values=4, pool="logsumexp", gauge=True):
+    def __init__(
+        self, *, width: int = 128, blocks: int = 5, values: int = 4, pool: str = "logsumexp", gauge: bool = True
+    ) -> None:
         super().__init__()
         if min(width, blocks, values) < 1:
             raise ValueError(f"width, blocks and values must be at least 1, got {width}, {blocks} and {values}")
@@ -138,7 +223,8 @@ class CurveCNN(CurveNetwork):
         self.weight = nn.Parameter(0.3 * torch.randn(POINTS, values))
         self.bias = nn.Parameter(torch.zeros(POINTS))
 
-    def curve(self, h, J):
+    def curve(self, h: Tensor, J: Tensor) -> Tensor:
+        """The standardised curve (B, 31) of fields (B, M) and couplings (B, M, M)."""
         h, J = _instances(h, J, self)
         sites = _sites(h, J)
         batch, size, _ = sites.shape
@@ -152,14 +238,15 @@ class CurveCNN(CurveNetwork):
 class Block(nn.Module):
     """x + scale · conv(silu(conv(norm(x)))) over the sites of a chain, kernel 3, rows (B·M, width)."""
 
-    def __init__(self, width):
+    def __init__(self, width: int) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(width)
         self.first = nn.Linear(3 * width, width)
         self.second = nn.Linear(3 * width, width)
         self.scale = nn.Parameter(torch.full((width,), 0.3))
 
-    def forward(self, x, size):
+    def forward(self, x: Tensor, size: int) -> Tensor:
+        """Rows (B·M, width) of chains of M = ``size`` sites → the same shape."""
         if self.training and x.device.type == "cpu":
             parts = (self.norm, self.first, self.second)
             parameters = [p for part in parts for p in (part.weight, part.bias)]
@@ -169,9 +256,22 @@ class Block(nn.Module):
 
 
 class Pool(nn.Module):
-    """Over the sites: (…, M, C) → (…, C) by maximum, mean, or log Σ exp(βx) / β with a learned β per channel."""
+    """Over the sites: (…, M, C) → (…, C) by maximum, mean, or log Σ exp(βx) / β with a learned β per channel.
 
-    def __init__(self, kind, channels):
+    Parameters
+    ----------
+    kind : str
+        'max', 'mean' or 'logsumexp'.
+    channels : int
+        C.
+
+    Examples
+    --------
+    >>> Pool("max", 2)(torch.tensor([[0.0, 3.0], [1.0, 2.0]])).tolist()
+    [1.0, 3.0]
+    """
+
+    def __init__(self, kind: str, channels: int) -> None:
         super().__init__()
         if kind not in POOLS:
             raise ValueError(f"pool must be one of {', '.join(POOLS)}, got {kind!r}")
@@ -179,7 +279,8 @@ class Pool(nn.Module):
         if kind == "logsumexp":
             self.sharpness = nn.Parameter(torch.ones(channels))
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
+        """(…, M, C) → (…, C)."""
         if self.kind == "max":
             return x.amax(-2)
         if self.kind == "mean":
@@ -188,10 +289,26 @@ class Pool(nn.Module):
         return torch.logsumexp(x * beta, -2) / beta
 
 
-def flat(h, J, family):
+def flat(h: Tensor, J: Tensor, family: str) -> Tensor:
     """The parameters that identify an instance: couplings, then fields.
 
     chain: J_{i,i+1} and h, 2M - 1 numbers; other families: J_ij of all pairs i < j and h, M(M + 1)/2.
+
+    Parameters
+    ----------
+    h, J : Tensor, shape (B, M) and (B, M, M)
+        Fields and symmetric couplings.
+    family : str
+        One of ``FAMILIES``.
+
+    Returns
+    -------
+    Tensor, shape (B, numbers)
+
+    Examples
+    --------
+    >>> flat(torch.tensor([[1.0, 2.0]]), torch.tensor([[[0.0, 3.0], [3.0, 0.0]]]), "chain").tolist()
+    [[3.0, 1.0, 2.0]]
     """
     if entry(family).path:
         return torch.cat([torch.diagonal(J, 1, 1, 2), h], 1)
@@ -199,8 +316,14 @@ def flat(h, J, family):
     return torch.cat([J[:, i, j], h], 1)
 
 
-def flat_width(size, family):
-    """Length of :func:`flat`."""
+def flat_width(size: int, family: str) -> int:
+    """Length of :func:`flat`.
+
+    Examples
+    --------
+    >>> flat_width(5, "chain"), flat_width(5, "all_to_all")
+    (9, 15)
+    """
     return 2 * size - 1 if entry(family).path else size * (size + 1) // 2
 
 
@@ -233,7 +356,7 @@ def _low(network):
     return network.training and bfloat16_products()
 
 
-def warm():
+def warm() -> None:
     """Compile the kernels that training and prediction use, once."""
     data = {"h": torch.rand(2, 3), "J": torch.zeros(2, 3, 3)}
     for network in (ConvLSTM(filters=(4, 4)), LSTM(3, width=4), CurveCNN(width=8, blocks=1)):
