@@ -41,7 +41,14 @@ CARD_FORMAT = "**Runs in** about {minutes:g} min on one core · **Memory** {peak
 
 @dataclass(frozen=True)
 class Card:
-    """Measured cost of a notebook; ``prerequisites`` are notebook stems, ``seed`` is the one its cells use."""
+    """Measured cost of a notebook; ``prerequisites`` are notebook stems, ``seed`` is the one its cells use.
+
+    Examples
+    --------
+    >>> from qtwin import course
+    >>> course.Card(0.5, 300, (), None).line
+    '**Runs in** about 0.5 min on one core · **Memory** 300 MB · **Needs** CPU only'
+    """
 
     minutes: float
     peak_mb: int
@@ -49,12 +56,12 @@ class Card:
     seed: int | None
 
     @property
-    def line(self):
+    def line(self) -> str:
         """The card as the first cell shows it."""
         return CARD_FORMAT.format(minutes=self.minutes, peak_mb=self.peak_mb)
 
 
-def card(path):
+def card(path: str | Path) -> Card:
     """The card in the notebook's metadata: ``qtwin: {minutes, peak_mb, prerequisites, seed}``."""
     metadata = json.loads(Path(path).read_text(encoding="utf-8"))["metadata"].get("qtwin")
     if metadata is None or set(metadata) != {"minutes", "peak_mb", "prerequisites", "seed"}:
@@ -65,7 +72,7 @@ def card(path):
     return Card(metadata["minutes"], metadata["peak_mb"], tuple(metadata["prerequisites"]), metadata["seed"])
 
 
-def copies(source=None, target=None):
+def copies(source: str | Path | None = None, target: str | Path | None = None) -> None:
     """Lay or update working copies of ``source`` (notebooks/) in ``target`` (work/); print one line for each change."""
     source, target = Path(source or ROOT / "notebooks"), Path(target or ROOT / "work")
     if not source.is_dir():
@@ -120,8 +127,15 @@ def _cells(content):
     return _hash(json.dumps(cells).encode())
 
 
-def student_version(content):
-    """An exercise notebook (bytes) as learners get it: nbgrader's solution regions and hidden tests out, no outputs."""
+def student_version(content: bytes) -> bytes:
+    """An exercise notebook (bytes) as learners get it: nbgrader's solution regions and hidden tests out, no outputs.
+
+    Examples
+    --------
+    >>> code = {"cell_type": "code", "metadata": {"nbgrader": {"solution": True}}, "source": "x = 1"}
+    >>> json.loads(student_version(json.dumps({"cells": [code]}).encode()))["cells"][0]["source"]
+    ['...  # your code here']
+    """
     try:
         notebook = json.loads(content)
     except ValueError:  # a picture or a table beside the notebooks
@@ -147,7 +161,7 @@ _REGION = {
 }
 
 
-def warm():
+def warm() -> None:
     """Compile every numerical kernel once, so that the first use in a lesson is quick."""
     import numpy as np
 

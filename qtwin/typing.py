@@ -42,22 +42,34 @@ class Model(Protocol):
     """A problem of ``n`` spins with its 2^n classical energies in basis order (:mod:`qtwin`)."""
 
     @property
-    def n(self) -> int: ...
+    def n(self) -> int:
+        """Spins."""
+        ...
 
-    def energies(self) -> Array: ...
+    def energies(self) -> Array:
+        """All 2^n energies, in basis order."""
+        ...
 
 
 @runtime_checkable
 class Annealing(Protocol):
     """Annealing functions: A(s) and B(s), and their slopes dA/ds and dB/ds, of an array of anneal fractions."""
 
-    def A(self, s: Any) -> Any: ...
+    def A(self, s: Any) -> Any:
+        """Strength of the transverse field."""
+        ...
 
-    def B(self, s: Any) -> Any: ...
+    def B(self, s: Any) -> Any:
+        """Strength of the problem."""
+        ...
 
-    def dA(self, s: Any) -> Any: ...
+    def dA(self, s: Any) -> Any:
+        """dA/ds."""
+        ...
 
-    def dB(self, s: Any) -> Any: ...
+    def dB(self, s: Any) -> Any:
+        """dB/ds."""
+        ...
 
 
 class SpectrumLike(Protocol):
@@ -67,19 +79,29 @@ class SpectrumLike(Protocol):
     """
 
     @property
-    def s(self) -> Array: ...
+    def s(self) -> Array:
+        """Anneal fractions (S,)."""
+        ...
 
     @property
-    def gap(self) -> Array: ...
+    def gap(self) -> Array:
+        """E1 - E0 (S,)."""
+        ...
 
     @property
-    def energies(self) -> Array: ...
+    def energies(self) -> Array:
+        """Levels (S, k), ascending."""
+        ...
 
     @property
-    def coupling(self) -> Array: ...
+    def coupling(self) -> Array:
+        """|⟨1|dH/ds|0⟩| (S,)."""
+        ...
 
     @property
-    def couplings(self) -> Array: ...
+    def couplings(self) -> Array:
+        """|⟨m|dH/ds|0⟩| (S, k) of all levels."""
+        ...
 
 
 class GapLike(Protocol):
@@ -95,7 +117,9 @@ class GapLike(Protocol):
 class Executor(Protocol):
     """Anything that submits work as ``concurrent.futures.Executor`` does, Dask's among them."""
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]": ...
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        """A future of fn(*args, **kwargs)."""
+        ...
 
 
 class Sampler(Protocol):
@@ -103,7 +127,9 @@ class Sampler(Protocol):
 
     properties: Any
 
-    def sample(self, bqm: Any, **parameters: Any) -> Any: ...
+    def sample(self, bqm: Any, **parameters: Any) -> Any:
+        """A SampleSet of the problem."""
+        ...
 
 
 Models: TypeAlias = Sequence[Model]

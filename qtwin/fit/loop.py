@@ -21,14 +21,17 @@ import math
 import os
 import signal
 import threading
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from .._support.memory import freed_memory_kept
+from ..typing import Array, IntArray, Stop
 from ._data_parallel import Team, processes
 from ._step import OPTIMISERS, Training, float32_products
 
@@ -41,10 +44,36 @@ SHAPES = ("one-cycle", "constant")
 class Plan:
     """How long and how fast to train.
 
-    steps: optimiser steps.  lr: the (largest) learning rate.  optimiser: 'adamw' (betas 0.9, 0.98, with
-    weight_decay) or 'adam' (betas 0.9, 0.999, no decay).  shape: 'one-cycle' (linear rise over the first
-    ``warmup`` of the steps, then a cosine down to zero) or 'constant'.  clip: largest norm of the
-    gradient, or None.  every: steps between two marks (validation, history, checkpoint).
+    Parameters
+    ----------
+    steps : int
+        Optimiser steps.
+    lr : float
+        The (largest) learning rate.
+    optimiser : str
+        'adamw' (betas 0.9, 0.98, with weight_decay) or 'adam' (betas 0.9, 0.999, no decay).
+    shape : str
+        'one-cycle' (linear rise over the first ``warmup`` of the steps, then a cosine down to zero) or 'constant'.
+    weight_decay : float
+        Of 'adamw'.
+    warmup : float
+        Part of the steps, in [0, 1).
+    clip : float or None
+        Largest norm of the gradient.
+    every : int
+        Steps between two marks (validation, history, checkpoint).
+
+    Raises
+    ------
+    ValueError
+        For a value out of its range.
+
+    Examples
+    --------
+    >>> from qtwin.fit import Plan
+    >>> plan = Plan(steps=100, lr=0.01)
+    >>> [round(plan.rate(step), 4) for step in (0, 9, 50, 99)]
+    
     """
 
     steps: int
@@ -71,7 +100,7 @@ class Plan:
         _between(self, "weight_decay", 0 <= _float(self.weight_decay) < np.inf, "a number ≥ 0")
         _between(self, "warmup", 0 <= _float(self.warmup) < 1, "a part of the steps, in [0, 1)")
 
-    def rate(self, step):
+    def rate(self, step: int) -> float:
         """The learning rate of a step 0 … steps - 1."""
         if self.shape == "constant":
             return self.lr
@@ -85,15 +114,26 @@ class Plan:
 class History:
     """What a fit has seen, at each of K marks (every plan.every steps and after the last step).
 
-    steps: (K,) steps done.  losses: (K,) training loss, averaged since the mark before.  validations:
-    (K,) what ``validate`` gave, NaN without it.  seconds: (K,) time trained, all runs together.
-    done: steps done, a stopped run may be between two marks.  stopped: True if it ended early.
+    Parameters
+    ----------
+    steps : array_like of int, shape (K,)
+        Steps done.
+    losses : array_like, shape (K,)
+        Training loss, averaged since the mark before.
+    validations : array_like, shape (K,)
+        What ``validate`` gave, NaN without it.
+    seconds : array_like, shape (K,)
+        Time trained, all runs together.
+    done : int
+        Steps done; a stopped run may be between two marks.
+    stopped : bool
+        True if it ended early.
     """
 
-    steps: np.ndarray
-    losses: np.ndarray
-    validations: np.ndarray
-    seconds: np.ndarray
+    steps: IntArray
+    losses: Array
+    validations: Array
+    seconds: Array
     done: int
     stopped: bool = False
 
@@ -109,33 +149,68 @@ class History:
 
 
 def fit(
-    network,
-    draw,
-    loss,
-    plan,
+    network: torch.nn.Module,
+    draw: Callable[[int, np.random.Generator], Any],
+    loss: Callable[[Any, Any], torch.Tensor],
+    plan: Plan,
     *,
-    validate=None,
-    seed=0,
-    checkpoint=None,
-    progress=True,
-    stop=None,
-    callback=None,
-    device="auto",
-):
-    """Train a network in place → History.
+    validate: Callable[[Any], Any] | None = None,
+    seed: int = 0,
+    checkpoint: str | Path | None = None,
+    progress: bool = True,
+    stop: Stop | None = None,
+    callback: Callable[[History], Any] | None = None,
+    device: str | torch.device = "auto",
+) -> History:
+    """Train a network in place.
 
-    draw(step, rng) → a tensor, or a tuple or dict of tensors, each with a leading axis of rows.
-    loss(network, batch) → a scalar, a mean over rows.  validate(network) → a number, called at each mark
-    without gradients, in eval mode and in float32.  callback(history) follows each mark.
-    checkpoint: a path; written at each mark and at a stop, resumed from if it is there.
-    stop: a threading.Event or a function without arguments, asked before every step.  Ctrl-C stops too,
-    after the step under way, and returns; a second Ctrl-C interrupts at once.
-    device: 'auto' (CUDA if there is one, else the CPU) or a torch device; the network is moved there and
-    back, batches are moved too.
+    Parameters
+    ----------
+    network : torch.nn.Module
+        With parameters to train.
+    draw : callable
+        draw(step, rng) → a tensor, or a tuple or dict of tensors, each with a leading axis of rows.
+    loss : callable
+        loss(network, batch) → a scalar, a mean over rows.
+    plan : Plan
+    validate : callable, optional
+        validate(network) → a number, called at each mark without gradients, in eval mode and in float32.
+    seed : int
+        ≥ 0; of the rng of each step.
+    checkpoint : path, optional
+        Written at each mark and at a stop, resumed from if it is there.
+    progress : bool
+        Show a bar.
+    stop : callable or Event, optional
+        A threading.Event or a function without arguments, asked before every step.  Ctrl-C stops too, after
+        the step under way, and returns; a second Ctrl-C interrupts at once.
+    callback : callable, optional
+        callback(history) follows each mark.
+    device : str or torch.device
+        'auto' (CUDA if there is one, else the CPU) or a torch device; the network is moved there and back,
+        batches are moved too.
 
-    Raises ValueError for a checkpoint that is damaged or belongs to another plan, seed or network, and
-    leaves it alone; FloatingPointError when the loss or its gradient is not finite: the network stays as
-    it was before that step and the last checkpoint is kept.
+    Returns
+    -------
+    History
+
+    Raises
+    ------
+    ValueError
+        For a checkpoint that is damaged or belongs to another plan, seed or network; it is left alone.
+    FloatingPointError
+        When the loss or its gradient is not finite: the network stays as it was before that step and the last
+        checkpoint is kept.
+
+    Examples
+    --------
+    >>> from qtwin.fit import Plan, fit
+    >>> x = torch.linspace(-1, 1, 8)[:, None]
+    >>> network = torch.nn.Linear(1, 1)
+    >>> fit(network, lambda step, rng: x, lambda net, x: (net(x) - 3 * x).square().mean(), Plan(60, lr=0.2)).done
+    60
+    >>> round(network.weight.item())
+    3
     """
     if not isinstance(plan, Plan):
         raise TypeError(f"plan must be a fit.Plan, like Plan(steps=1000), got {type(plan).__name__}")
@@ -172,7 +247,8 @@ def fit(
 
 
 def _history(run, stopped=False):
-    return History(*np.array(run.marks, dtype=float).reshape(-1, 4).T, run.done, stopped)
+    steps, losses, validations, seconds = np.array(run.marks, dtype=float).reshape(-1, 4).T
+    return History(steps, losses, validations, seconds, done=run.done, stopped=stopped)
 
 
 def _device(device, rank):
@@ -183,8 +259,14 @@ def _device(device, rank):
     return torch.device("cuda", int(os.environ.get("LOCAL_RANK", rank)) % torch.cuda.device_count())
 
 
-def asked(stop):
-    """Whether ``stop``, an Event, a function or None, says to stop now."""
+def asked(stop: Stop | None) -> bool:
+    """Whether ``stop``, an Event, a function or None, says to stop now.
+
+    Examples
+    --------
+    >>> asked(None), asked(lambda: True)
+    (False, True)
+    """
     return False if stop is None else stop.is_set() if hasattr(stop, "is_set") else stop()
 
 

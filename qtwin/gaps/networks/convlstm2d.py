@@ -215,7 +215,8 @@ def collect(slopes: Tensor, side: int) -> Tensor:
     channels = wide // len(TAPS)
     parts = slopes.view(-1, len(readers), len(TAPS), channels)
     padded = torch.cat([parts, parts.new_zeros(len(parts), 1, len(TAPS), channels)], 1)
-    total = sum(padded[:, readers[:, k].to(slopes.device), k] for k in range(len(TAPS)))
+    seen = (padded[:, readers[:, k].to(slopes.device), k] for k in range(len(TAPS)))
+    total = sum(seen, start=slopes.new_zeros(()))
     return total.reshape(*lead, count, channels)
 
 

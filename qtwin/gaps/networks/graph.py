@@ -249,7 +249,7 @@ class Round(nn.Module):
         """Node states (B, M, C) and edge states (B, E, C) → the same after the round."""
         normal = self.norm(x)
         u = pairs.both(self.sender(normal)) + self.edge(e)
-        if self.sides is not None:
+        if self.sides is not None and self.closed is not None:
             u = u + self.closed(triangles(self.sides(e).float(), pairs.size).to(self.closed.weight.dtype))
         u = F.silu(u)
         crowd = self.crowd(torch.cat([normal.mean(1), normal.amax(1)], -1))

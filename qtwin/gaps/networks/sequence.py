@@ -83,8 +83,9 @@ class FCNN(CurveNetwork):
         depth, width = depth or usual[0], width or usual[1]
         widths = [flat_width(size, family), *[width] * depth]
         hidden = [nn.Linear(a, b) for a, b in zip(widths, widths[1:], strict=False)]
-        self.layers = nn.Sequential(*[m for linear in hidden for m in (linear, nn.ReLU())], nn.Linear(width, POINTS))
-        for linear in self.layers[::2]:
+        head = nn.Linear(width, POINTS)
+        self.layers = nn.Sequential(*[m for linear in hidden for m in (linear, nn.ReLU())], head)
+        for linear in (*hidden, head):
             nn.init.kaiming_uniform_(linear.weight, nonlinearity="relu")
             nn.init.zeros_(linear.bias)
 
