@@ -12,8 +12,10 @@ import json
 import os
 import zlib
 from collections import Counter
+from collections.abc import Hashable
 from numbers import Integral, Real
 from pathlib import Path
+from typing import Any
 
 import dimod
 import numpy as np
@@ -215,8 +217,8 @@ def _chain(before, entry):
 class Recorder(dimod.Sampler):
     """Forwards to a sampler and stores each answer before it returns it."""
 
-    properties = None
-    parameters = None
+    properties: dict[str, Any] = {}  # dimod asks for both on the class; set for each instance
+    parameters: dict[str, Any] = {}
 
     def __init__(self, sampler, path):
         self.child = sampler
@@ -239,8 +241,8 @@ class Recorder(dimod.Sampler):
 class Replayer(dimod.Sampler):
     """Answers from a file: the k-th call with the same problem and settings gets the k-th record."""
 
-    properties = None
-    parameters = None
+    properties: dict[str, Any] = {}
+    parameters: dict[str, Any] = {}
 
     def __init__(self, file):
         self._name, self._records, self._calls = file.path.name, {}, Counter()
@@ -272,8 +274,8 @@ class Replayer(dimod.Sampler):
 class _Graph(dimod.Structured):
     """A sampler of problems on a graph."""
 
-    nodelist = None
-    edgelist = None
+    nodelist: list[Hashable] = []
+    edgelist: list[tuple[Hashable, Hashable]] = []
 
     def __init__(self, *args, graph):
         super().__init__(*args)

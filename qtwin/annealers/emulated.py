@@ -9,6 +9,7 @@ submitted problem.
 import os
 from collections import OrderedDict
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import dimod
 import numpy as np
@@ -16,6 +17,7 @@ import numpy as np
 from ..bath import DENSE_QUBITS, MAX_QUBITS, Bath, RateTable, checked_levels, default_levels
 from ..ising import index_of, spins_of
 from ..schedule import AnnealingFunctions
+from ..typing import Array, IntArray
 from ._recorded import recorder, replayer
 from .problem import SpinProblem, combine_levels, merge_levels
 from .solver import PARAMETERS, PROPERTIES, check_ranges, read_request, scale_factor
@@ -27,17 +29,51 @@ KEPT_TABLES, KEPT_BYTES = 16, 2**29  # rate tables kept between calls: so many, 
 _EXAMPLES = {AnnealingFunctions: "AnnealingFunctions.dwave('Advantage_system4.1')", Bath: "Bath(T_mK=20)"}
 
 
-def annealer(kind="emulated", functions=None, bath=None, control_errors=CONTROL_ERRORS, levels=None, seed=None):
+def annealer(
+    kind: str = "emulated",
+    functions: AnnealingFunctions | str | os.PathLike[str] | None = None,
+    bath: Bath | None = None,
+    control_errors: tuple[float, float] | None = CONTROL_ERRORS,
+    levels: int | None = None,
+    seed: int | None = None,
+) -> dimod.Sampler:
     """An annealer with the interface of Ocean's DWaveSampler.
 
-    kind: "emulated"; "qpu" for a DWaveSampler when a token is configured; "recorded" to replay a file that
-    :func:`record` made, ``annealer("recorded", path)``.  The other arguments are for "emulated" only.
-    functions: AnnealingFunctions in GHz (default Advantage_system7.1).  bath: a Bath.  control_errors:
-    (σ_h, σ_J) in hardware units, one draw per programming, None for none.  levels: energy levels kept,
-    default :func:`qtwin.bath.default_levels`.  seed: an int; call by call, the same seed gives the same samples.
+    Parameters
+    ----------
+    kind : str
+        "emulated"; "qpu" for a DWaveSampler when a token is configured; "recorded" to replay a file that
+        :func:`record` made, ``annealer("recorded", path)``.  The other arguments are for "emulated" only.
+    functions : AnnealingFunctions, optional
+        In GHz; by default Advantage_system7.1.
+    bath : Bath, optional
+    control_errors : pair of floats, or None
+        (σ_h, σ_J) in hardware units, one draw per programming; None for none.
+    levels : int, optional
+        Energy levels kept, by default :func:`qtwin.bath.default_levels`.
+    seed : int, optional
+        Call by call, the same seed gives the same samples.
 
-    Raises ValueError for functions without GHz, a missing token or profile, a damaged file of records;
-    ConnectionError for a QPU out of reach; ImportError without the Ocean SDK.
+    Returns
+    -------
+    dimod.Sampler
+        On a graph: ``nodelist`` and ``edgelist`` are the qubits and couplers.
+
+    Raises
+    ------
+    ValueError
+        For functions without GHz, a missing token or profile, a damaged file of records.
+    ConnectionError
+        For a QPU out of reach.
+    ImportError
+        Without the Ocean SDK.
+
+    Examples
+    --------
+    >>> from qtwin import annealers
+    >>> sampler = annealers.annealer("emulated", seed=1)
+    >>> sampler.properties["chip_id"], len(sampler.nodelist)
+    ('emulated (Advantage_system7.1)', 5640)
     """
     if kind not in ("emulated", "qpu", "recorded"):
         raise ValueError(f"annealer kind must be 'emulated', 'qpu' or 'recorded', got {kind!r}")
@@ -50,22 +86,48 @@ def annealer(kind="emulated", functions=None, bath=None, control_errors=CONTROL_
         if special or functions is not None:
             raise ValueError("annealer('qpu') takes no functions, bath, control_errors, levels or seed; leave them out")
         return _qpu()
-    sampler = EmulatedAnnealer(functions, bath, control_errors, levels, seed)
+    emulated = EmulatedAnnealer(functions, bath, control_errors, levels, seed)  # type: ignore[arg-type]  # it refuses a path
     try:
         from ._mock import EmulatedDWaveSampler
     except ModuleNotFoundError as error:
         raise _needs_ocean("annealer('emulated')", error) from None
-    return EmulatedDWaveSampler(sampler)
+    return EmulatedDWaveSampler(emulated)
 
 
-def record(sampler, path):
-    """A sampler that forwards to ``sampler`` and stores every answer in the file ``path``.
+def record(sampler: dimod.Sampler, path: str | os.PathLike[str]) -> dimod.Sampler:
+    """A sampler that forwards to another and stores every answer in a file.
 
-    sampler: any dimod sampler, ``annealer("qpu")`` or a composite around it among them; put an
-    ``EmbeddingComposite`` inside, or fix its embedding, if the file is to be replayed.  An existing
-    file of the same sampler is continued.  Each SampleSet is stored under its problem (h, J, offset)
-    and all settings of the call; ``annealer("recorded", path)`` gives it back.  No API token gets
-    into the file: a run that holds it raises ValueError.
+    Each SampleSet is stored under its problem (h, J, offset) and all settings of the call;
+    ``annealer("recorded", path)`` gives it back.  No API token gets into the file: a run that holds it raises
+    ValueError.
+
+    Parameters
+    ----------
+    sampler : dimod.Sampler
+        Any, ``annealer("qpu")`` or a composite around it among them; put an ``EmbeddingComposite`` inside, or
+        fix its embedding, if the file is to be replayed.
+    path : path
+        An existing file of the same sampler is continued.
+
+    Returns
+    -------
+    dimod.Sampler
+
+    Raises
+    ------
+    ValueError
+        For a file that is damaged or of another sampler.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from qtwin import annealers
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     live = annealers.record(annealers.EmulatedAnnealer(seed=1), f"{folder}/runs.jsonl")
+    ...     answer = live.sample_ising({"a": 0.5}, {}, num_reads=10)
+    ...     replayed = annealers.annealer("recorded", f"{folder}/runs.jsonl").sample_ising({"a": 0.5}, {}, num_reads=10)
+    >>> bool(replayed == answer)
+    True
     """
     return recorder(sampler, path)
 
@@ -73,14 +135,41 @@ def record(sampler, path):
 class EmulatedAnnealer(dimod.Sampler):
     """The emulated annealer without a graph: a dimod sampler of problems on any labels.
 
-    Arguments as for :func:`annealer`.  ``sample`` takes what DWaveSampler takes and refuses what it
-    refuses; what is refused beyond that, or has no effect here, stands in ``annealers.solver``.
+    ``sample`` takes what DWaveSampler takes and refuses what it refuses; what is refused beyond that, or has no
+    effect here, stands in ``annealers.solver``.
+
+    Parameters
+    ----------
+    functions, bath, control_errors, levels, seed
+        As for :func:`annealer`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For functions without GHz, or arguments that are none of these.
+
+    Examples
+    --------
+    >>> from qtwin import annealers
+    >>> sampler = annealers.EmulatedAnnealer(control_errors=None, seed=1)
+    >>> answer = sampler.sample_ising({"a": 0.5, "b": -0.3}, {("a", "b"): -1}, num_reads=100, annealing_time=5)
+    >>> round(float(answer.first.energy), 3), answer.record.num_occurrences.sum().item()
+    (-1.2, 100)
+    >>> round(answer.info["ground_state_probability"], 2), round(answer.info["scale_factor"], 3)
+    (0.93, 2.0)
     """
 
-    properties = None  # dimod asks for both on the class; set for each instance
-    parameters = None
+    properties: dict[str, Any] = {}  # dimod asks for both on the class; set for each instance
+    parameters: dict[str, Any] = {}
 
-    def __init__(self, functions=None, bath=None, control_errors=CONTROL_ERRORS, levels=None, seed=None):
+    def __init__(
+        self,
+        functions: AnnealingFunctions | None = None,
+        bath: Bath | None = None,
+        control_errors: tuple[float, float] | None = CONTROL_ERRORS,
+        levels: int | None = None,
+        seed: int | None = None,
+    ) -> None:
         self.functions = AnnealingFunctions.dwave("Advantage_system7.1") if functions is None else functions
         self.bath = Bath() if bath is None else bath
         for value, kind in ((self.functions, AnnealingFunctions), (self.bath, Bath)):
@@ -97,16 +186,35 @@ class EmulatedAnnealer(dimod.Sampler):
             self._seeds = np.random.SeedSequence(seed)
         except (TypeError, ValueError):
             raise ValueError(f"seed must be a whole number ≥ 0, or None, got {seed!r}") from None
-        self._tables = OrderedDict()
+        self._tables: OrderedDict[tuple[Any, int], RateTable] = OrderedDict()
         self.properties = {
             name: list(value) if isinstance(value, list) else value for name, value in PROPERTIES.items()
         }
         self.properties["chip_id"] = f"emulated ({self.functions.name})"
         self.parameters = {name: ["parameters"] for name in PARAMETERS}
 
-    def sample(self, bqm, **parameters):
+    def sample(self, bqm: dimod.BinaryQuadraticModel, **parameters: Any) -> dimod.SampleSet:
         """Anneal a BQM ``num_reads`` times; see :func:`qtwin.annealer`.
 
+        Parameters
+        ----------
+        bqm : dimod.BinaryQuadraticModel
+            On any labels; a connected component has at most 16 qubits.
+        **parameters
+            A QPU's solver parameters: ``num_reads``, ``annealing_time`` (µs) or ``anneal_schedule``,
+            ``auto_scale``, ``answer_mode``, ``initial_state``, …
+
+        Returns
+        -------
+        dimod.SampleSet
+
+        Raises
+        ------
+        ValueError, TypeError
+            For what a QPU, or the emulator, would refuse.
+
+        Notes
+        -----
         ``info`` of the SampleSet, plain JSON types: ``level_energies`` (distinct energies of the
         submitted problem, the lowest 256) with their exact ``level_probabilities``,
         ``probability_above`` (of all higher ones), ``ground_state_probability``, ``scale_factor`` (h and J
@@ -142,12 +250,12 @@ class EmulatedAnnealer(dimod.Sampler):
         return problem.sampleset(spins, request.raw, self._info(problem, request, factor, errors, answers, levels))
 
     @property
-    def recipe(self):
+    def recipe(self) -> list[Any]:
         """What its answers depend on beside the seed, as plain lists and dicts."""
         f = self.functions
         return [f.name, f.energy, f.problem, asdict(self.bath), list(self.control_errors), self.levels]
 
-    def skip(self, programmings):
+    def skip(self, programmings: int) -> None:
         """Pass over the random draws of so many programmings, as if they had been made."""
         self._seeds.spawn(programmings)
 
@@ -164,14 +272,14 @@ class EmulatedAnnealer(dimod.Sampler):
         schedule = request.schedule
         state = None if start is None else int(index_of(start))
         table = self._table(model, state)
-        about = table.diabatic_estimate(schedule), table.K, _halving(table, schedule, wanted, state)
-        if state is None:
-            probabilities = table.probabilities(table.evolve(schedule))
-        elif request.reinitialize_state:
-            probabilities = table.probabilities(table.evolve(schedule, table.classical_start(state)))
+        guard, halving = table.diabatic_estimate(schedule), _halving(table, schedule, wanted, state)
+        if state is not None and not request.reinitialize_state:
+            reads, probabilities = _chain(table, schedule, state, request.num_reads, rng)
         else:
-            return Answer(*_chain(table, schedule, state, request.num_reads, rng), *about)
-        return Answer(rng.choice(probabilities.size, request.num_reads, p=probabilities), probabilities, *about)
+            begin = None if state is None else table.classical_start(state)
+            probabilities = table.probabilities(table.evolve(schedule, begin))
+            reads = rng.choice(probabilities.size, request.num_reads, p=probabilities)
+        return Answer(reads=reads, probabilities=probabilities, guard=guard, levels=table.K, halving=halving)
 
     def _table(self, model, state):
         """The rate table of a programmed component, kept for the next call.
@@ -232,13 +340,24 @@ class EmulatedAnnealer(dimod.Sampler):
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """What one component gave: reads (R,) as basis indices, probabilities (2^k,), (estimate, s) of the guard.
+    """What one component of k qubits gave in R reads.
 
-    levels: how many were kept.  halving: the change of its success with half of them, None where it is not asked.
+    Parameters
+    ----------
+    reads : ndarray of int, shape (R,)
+        Basis indices.
+    probabilities : ndarray, shape (2^k,)
+        Of each classical state.
+    guard : pair of floats
+        (estimate, s) of the coherent guard.
+    levels : int
+        How many were kept.
+    halving : float or None
+        The change of its success with half of them, None where it is not asked.
     """
 
-    reads: np.ndarray
-    probabilities: np.ndarray
+    reads: IntArray
+    probabilities: Array
     guard: tuple[float, float]
     levels: int
     halving: float | None

@@ -4,7 +4,7 @@ Rules and numbers follow D-Wave's documentation of solver parameters and propert
 values stand in ``schedule.solver``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 from ..errors import NotLegal
 from ..schedule import AnnealSchedule
 from ..schedule.solver import PROPERTIES as PROPERTIES
+from ..typing import Array, IntArray
 
 _EMULATED = (
     "num_reads",
@@ -38,7 +39,7 @@ DELAY_US = 20.54
 
 @dataclass(frozen=True)
 class Request:
-    """A checked request: the schedule as the QPU runs it, and how to read."""
+    """A checked request: the schedule as the QPU runs it, and how to read; thermalizations in µs."""
 
     schedule: AnnealSchedule
     num_reads: int
@@ -50,7 +51,7 @@ class Request:
     programming_thermalization: float
     readout_thermalization: float
 
-    def timing(self):
+    def timing(self) -> dict[str, float]:
         """Timing in µs under the keys of a QPU, labelled emulated: nothing of it was measured."""
         anneal = self.schedule.duration_us
         delay = DELAY_US + self.readout_thermalization
@@ -70,9 +71,31 @@ class Request:
         }
 
 
-def read_request(parameters, properties):
-    """The Request in the parameters of a ``sample`` call; ValueError or TypeError in one line if a QPU,
-    or the emulator, would refuse it."""
+def read_request(parameters: Mapping[str, Any], properties: Mapping[str, Any]) -> Request:
+    """The Request in the parameters of a ``sample`` call.
+
+    Parameters
+    ----------
+    parameters : dict
+        As given; None stands for left out.
+    properties : dict
+        The solver's: ranges and defaults.
+
+    Returns
+    -------
+    Request
+
+    Raises
+    ------
+    NotLegal, TypeError
+        In one line, if a QPU, or the emulator, would refuse it.
+
+    Examples
+    --------
+    >>> request = read_request({"annealing_time": 5, "num_reads": 10}, PROPERTIES)
+    >>> request.schedule, request.raw, round(request.timing()["qpu_sampling_time"], 1)
+    (AnnealSchedule([[0, 0], [5, 1]]), False, 670.8)
+    """
     check_names(parameters)
     given = {name: value for name, value in parameters.items() if value is not None}
     _refuse_special(given)
@@ -81,7 +104,7 @@ def read_request(parameters, properties):
     _check_state(given, reverse)
     mode = given.get("answer_mode", "raw" if reverse else "histogram")
     if mode not in ("raw", "histogram"):
-        raise ValueError(f"answer_mode must be 'raw' or 'histogram', got {mode!r}")
+        raise NotLegal(f"answer_mode must be 'raw' or 'histogram', got {mode!r}")
     request = Request(
         schedule=schedule,
         num_reads=_reads(given.get("num_reads", 1), properties["num_reads_range"]),
@@ -98,18 +121,36 @@ def read_request(parameters, properties):
     return request
 
 
-def check_names(parameters):
-    """ValueError for a parameter that the solver does not know."""
+def check_names(parameters: Iterable[str]) -> None:
+    """NotLegal for a parameter that the solver does not know."""
     for name in parameters:
         if name not in PARAMETERS:
-            raise ValueError(f"{name!r} is not a parameter of this solver; it takes {', '.join(sorted(PARAMETERS))}")
+            raise NotLegal(f"{name!r} is not a parameter of this solver; it takes {', '.join(sorted(PARAMETERS))}")
 
 
-def scale_factor(h, pairs, J, properties):
+def scale_factor(h: Array, pairs: IntArray, J: Array, properties: Mapping[str, Any]) -> float:
     """The factor that auto_scale multiplies h and J with: up or down, until one range is met.
 
     1 / the largest of max(h)/h_max, min(h)/h_min, the same for J in extended_j_range, and for the
     sum of each qubit's couplings in per_qubit_coupling_range.  1 for a problem of zeros.
+
+    Parameters
+    ----------
+    h : ndarray, shape (n,)
+    pairs : ndarray of int, shape (m, 2)
+        Qubits of each coupling.
+    J : ndarray, shape (m,)
+    properties : dict
+        The solver's.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> scale_factor(np.array([2.0, 0.0]), np.array([[0, 1]]), np.array([0.25]), PROPERTIES)
+    2.0
     """
     largest = 0.0
     for _, values, (low, high) in _ranged(h, pairs, J, properties):
@@ -118,15 +159,20 @@ def scale_factor(h, pairs, J, properties):
     return 1.0 if largest < 1e-300 else float(1 / largest)
 
 
-def check_ranges(h, pairs, J, properties, names):
-    """ValueError naming the first h, J or coupling sum outside its range (for auto_scale=False)."""
+def check_ranges(
+    h: Array, pairs: IntArray, J: Array, properties: Mapping[str, Any], names: Sequence[Hashable]
+) -> None:
+    """NotLegal naming the first h, J or coupling sum outside its range (for auto_scale=False).
+
+    ``names``: a label for each of the n qubits; the rest as for :func:`scale_factor`.
+    """
     for kind, values, (low, high) in _ranged(h, pairs, J, properties):
         bad = np.flatnonzero((values < low) | (values > high))
         if bad.size:
             k = int(bad[0])
             qubits = pairs[k] if kind == "J of qubits" else [k]
             where = ", ".join(repr(names[i]) for i in qubits)
-            raise ValueError(
+            raise NotLegal(
                 f"{kind} {where} = {values[k]:g} lies outside [{low:g}, {high:g}]; rescale it or use auto_scale=True"
             )
 
@@ -143,7 +189,7 @@ def _ranged(h, pairs, J, properties):
 
 def _refuse_special(given):
     if given.get("fast_anneal"):
-        raise ValueError("fast_anneal=True is not emulated: standard anneals only; leave fast_anneal out")
+        raise NotLegal("fast_anneal=True is not emulated: standard anneals only; leave fast_anneal out")
     for name, neutral in (("anneal_offsets", 0.0), ("flux_biases", 0.0), ("h_gain_schedule", 1.0)):
         try:
             values = np.asarray(given.get(name, neutral), float)
@@ -152,12 +198,12 @@ def _refuse_special(given):
         except (TypeError, ValueError, IndexError):  # not the form a QPU takes, so not a neutral one
             values = np.inf
         if np.any(np.nan_to_num(values, nan=neutral) != neutral):
-            raise ValueError(f"{name} is not emulated; leave it out, or use annealer('qpu')")
+            raise NotLegal(f"{name} is not emulated; leave it out, or use annealer('qpu')")
 
 
 def _schedule(given, properties):
     if "annealing_time" in given and "anneal_schedule" in given:
-        raise ValueError("annealing_time and anneal_schedule are exclusive; pass one of them")
+        raise NotLegal("annealing_time and anneal_schedule are exclusive; pass one of them")
     if "anneal_schedule" in given:
         schedule = given["anneal_schedule"]
         if not isinstance(schedule, AnnealSchedule):
@@ -166,23 +212,23 @@ def _schedule(given, properties):
     time = given.get("annealing_time", properties["default_annealing_time"])
     low, high = properties["annealing_time_range"]
     if not isinstance(time, Real) or not low <= time <= high:
-        raise ValueError(f"annealing_time must lie in [{low:g}, {high:g}] µs (annealing_time_range), got {time!r}")
+        raise NotLegal(f"annealing_time must lie in [{low:g}, {high:g}] µs (annealing_time_range), got {time!r}")
     return AnnealSchedule.linear(float(time)).validate(properties)
 
 
 def _check_state(given, reverse):
     if reverse and "initial_state" not in given:
-        raise ValueError(
+        raise NotLegal(
             "a reverse anneal (schedule from s = 1) needs initial_state, a dict of the spin of each variable"
         )
     if not reverse and "initial_state" in given:
-        raise ValueError("initial_state is for reverse anneals only; start anneal_schedule at s = 1, or leave it out")
+        raise NotLegal("initial_state is for reverse anneals only; start anneal_schedule at s = 1, or leave it out")
 
 
 def _reads(value, allowed):
     low, high = allowed
     if isinstance(value, bool) or not isinstance(value, Integral) or not low <= value <= high:
-        raise ValueError(f"num_reads must be a whole number in [{low}, {high}] (num_reads_range), got {value!r}")
+        raise NotLegal(f"num_reads must be a whole number in [{low}, {high}] (num_reads_range), got {value!r}")
     return int(value)
 
 
@@ -197,7 +243,7 @@ def _within(given, name, properties):
     value = given.get(name, properties[f"default_{name}"])
     low, high = properties[f"{name}_range"]
     if not isinstance(value, Real) or not low <= value <= high:
-        raise ValueError(f"{name} must lie in [{low:g}, {high:g}] µs ({name}_range), got {value!r}")
+        raise NotLegal(f"{name} must lie in [{low:g}, {high:g}] µs ({name}_range), got {value!r}")
     return float(value)
 
 

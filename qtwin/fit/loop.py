@@ -73,7 +73,7 @@ class Plan:
     >>> from qtwin.fit import Plan
     >>> plan = Plan(steps=100, lr=0.01)
     >>> [round(plan.rate(step), 4) for step in (0, 9, 50, 99)]
-    
+    [0.0005, 0.0095, 0.0058, 0.0]
     """
 
     steps: int

@@ -12,13 +12,16 @@ Tables of longer runs (several arrays, one recipe) are in ``results/``: ``result
 import json
 from dataclasses import dataclass
 from importlib import resources
+from typing import Any
 
 import numpy as np
 
 from .. import instances
 from ..exact import Spectrum, spectrum
 from ..families import DRAWN
+from ..ising import IsingModel
 from ..schedule import AnnealingFunctions
+from ..typing import Array
 from .tables import Results, digest, parse_results, result_names, results, versions, write_results
 
 __all__ = [
@@ -48,33 +51,53 @@ _FIELDS = ("name", "recipe", "made_with", "seconds", "check", "arrays", "sha256"
 class Shipped:
     """A shipped gap curve.
 
-    s: (S,) anneal fractions.  levels: (S, 2) E0 and E1, rounded to 9 decimals.  recipe: what was
-    computed (family, n, seed, functions, points).  made_with: versions.  seconds: what it took.
-    check: the largest difference to ARPACK and the s where it was taken.  sha256: hash of recipe
-    and arrays.
+    Attributes
+    ----------
+    name : str
+    recipe : dict
+        What was computed: family, n, seed, functions, points.
+    made_with : dict
+        Versions.
+    seconds : float
+        What it took.
+    check : dict
+        The largest difference to ARPACK, and the s where it was taken.
+    s : ndarray, shape (S,)
+        Anneal fractions.
+    levels : ndarray, shape (S, 2)
+        E0 and E1, rounded to 9 decimals.
+    sha256 : str
+        Hash of recipe and arrays.
+
+    Examples
+    --------
+    >>> from qtwin import shipped
+    >>> found = shipped.load("chain-10")
+    >>> found.model.n, found.levels.shape, round(float(found.gap.min()), 3)
+    (10, (31, 2), 0.659)
     """
 
     name: str
-    recipe: dict
-    made_with: dict
+    recipe: dict[str, Any]
+    made_with: dict[str, str]
     seconds: float
-    check: dict
-    s: np.ndarray
-    levels: np.ndarray
+    check: dict[str, Any]
+    s: Array
+    levels: Array
     sha256: str
 
     @property
-    def model(self):
+    def model(self) -> IsingModel:
         """The instance, made anew from its family and seed."""
         return instance(self.recipe)
 
     @property
-    def spectrum(self):
+    def spectrum(self) -> Spectrum:
         """The stored levels as a Spectrum, for figures and schedule rules."""
         return Spectrum(self.s, self.levels)
 
     @property
-    def gap(self):
+    def gap(self) -> Array:
         """E1 - E0, (S,)."""
         return self.levels[:, 1] - self.levels[:, 0]
 
@@ -83,18 +106,33 @@ class Shipped:
         return f"Shipped({self.name!r}: {recipe}; sha256 {self.sha256[:12]})"
 
 
-def names():
-    """Names of the shipped results, sorted by size."""
+def names() -> list[str]:
+    """Names of the shipped results, sorted by size.
+
+    Examples
+    --------
+    >>> from qtwin import shipped
+    >>> shipped.names()
+    ['chain-10', 'chain-20', 'chain-22']
+    """
     files = (item.name for item in resources.files(__name__).iterdir())
     found = [name.removesuffix(".json") for name in files if name.endswith(".json")]
     return sorted(found, key=lambda name: (len(name), name))
 
 
-def load(name):
+def load(name: str) -> Shipped:
     """The shipped result ``name``.
 
-    Raises ValueError for an unknown name (and lists those there are) and for a file whose hash does
-    not fit its numbers.
+    Raises
+    ------
+    ValueError
+        For an unknown name (it lists those there are), and for a file whose hash does not fit its numbers.
+
+    Examples
+    --------
+    >>> from qtwin import shipped
+    >>> shipped.load("chain-20").spectrum
+    Spectrum(levels=2 on 31 points, min_gap=0.229814 at s=0.633333)
     """
     if name not in names():
         raise ValueError(f"no shipped result {name!r}; there are {', '.join(names())}")
@@ -102,31 +140,50 @@ def load(name):
     return parse(text)
 
 
-def recompute(name):
+def recompute(name: str) -> Spectrum:
     """Follow the recipe of a shipped result again → Spectrum, at full precision."""
     return compute(load(name).recipe)
 
 
-def compute(recipe):
-    """Two lowest levels along the anneal by a recipe (family, n, seed, functions, points) → Spectrum."""
+def compute(recipe: dict[str, Any]) -> Spectrum:
+    """Two lowest levels along the anneal by a recipe (family, n, seed, functions, points).
+
+    Examples
+    --------
+    >>> from qtwin import shipped
+    >>> shipped.compute({"family": "chain", "n": 3, "seed": 1, "functions": "linear", "points": 3}).gap.round(3)
+    array([2.   , 1.186, 1.471])
+    """
     grid = np.linspace(0, 1, recipe["points"])
     return spectrum(instance(recipe), _functions(recipe["functions"]), grid, levels=2)
 
 
-def instance(recipe):
-    """The IsingModel of a recipe."""
+def instance(recipe: dict[str, Any]) -> IsingModel:
+    """The IsingModel of a recipe.
+
+    Examples
+    --------
+    >>> instance({"family": "chain", "n": 3, "seed": 1})
+    IsingModel(n=3, couplings=2, offset=0)
+    """
     family = recipe["family"]
     if family not in FAMILIES:
         raise ValueError(f"the recipe's family must be one of {', '.join(FAMILIES)}, got {family!r}")
     return getattr(instances, family)(recipe["n"], rng=recipe["seed"])
 
 
-def rounded(result):
-    """A Spectrum's numbers as they are stored: {'s': […], 'levels': [[E0, E1], …]}."""
+def rounded(result: Spectrum) -> dict[str, Any]:
+    """A Spectrum's numbers as they are stored: {'s': […], 'levels': [[E0, E1], …]}.
+
+    Examples
+    --------
+    >>> rounded(Spectrum([0.0, 1.0], [[-3, -1], [-2, 1 / 3]]))
+    {'s': [0.0, 1.0], 'levels': [[-3.0, -1.0], [-2.0, 0.333333333]]}
+    """
     return {"s": np.round(result.s, DECIMALS).tolist(), "levels": np.round(result.levels[:, :2], DECIMALS).tolist()}
 
 
-def parse(text):
+def parse(text: str) -> Shipped:
     """JSON text of a result file → Shipped; ValueError where fields are missing or the hash is wrong."""
     data = json.loads(text)
     missing = [key for key in _FIELDS if key not in data]

@@ -13,8 +13,11 @@ import platform
 from dataclasses import dataclass
 from importlib import import_module, resources
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+
+from ..typing import Numbers
 
 DIGITS = 7  # significant digits of a stored float
 _FIELDS = ("name", "recipe", "made_with", "seconds", "sha256", "arrays")
@@ -24,14 +27,25 @@ _FIELDS = ("name", "recipe", "made_with", "seconds", "sha256", "arrays")
 class Results:
     """Shipped numbers of one long run.
 
-    recipe: what was computed; recipe['command'] makes it again.  arrays: name → read-only numpy
-    array.  made_with: versions.  seconds: processor time it took.  sha256: hash of recipe and arrays.
+    Attributes
+    ----------
+    name : str
+    recipe : dict
+        What was computed; recipe['command'] makes it again.
+    arrays : dict
+        Name → read-only numpy array.
+    made_with : dict
+        Versions.
+    seconds : float
+        Processor time it took.
+    sha256 : str
+        Hash of recipe and arrays.
     """
 
     name: str
-    recipe: dict
-    arrays: dict
-    made_with: dict
+    recipe: dict[str, Any]
+    arrays: dict[str, np.ndarray]
+    made_with: dict[str, str]
     seconds: float
     sha256: str
 
@@ -40,11 +54,31 @@ class Results:
         return f"Results({self.name!r}: {shapes}; sha256 {self.sha256[:12]})"
 
 
-def results(name, *, folder=None):
-    """The shipped table ``name`` → Results.
+def results(name: str, *, folder: str | Path | None = None) -> Results:
+    """The shipped table ``name``.
 
-    Raises ValueError for an unknown name (and lists those there are) and for a file that was altered.
-    folder: another place than the package's own.
+    Parameters
+    ----------
+    name : str
+        One of ``result_names()``.
+    folder : path, optional
+        Another place than the package's own.
+
+    Returns
+    -------
+    Results
+
+    Raises
+    ------
+    ValueError
+        For an unknown name (it lists those there are), and for a file that was altered.
+
+    Examples
+    --------
+    >>> from qtwin import shipped
+    >>> found = shipped.results("lhz-grid")
+    >>> found.recipe["command"], found.arrays["r2"].shape
+    ('python -m benchmarks.lhz grid', (2, 4))
     """
     place = _place(folder)
     if name not in result_names(folder=folder):
@@ -53,18 +87,62 @@ def results(name, *, folder=None):
     return parse_results(place.joinpath(f"{name}.json").read_text(encoding="utf-8"))
 
 
-def result_names(*, folder=None):
-    """Names of the shipped tables, sorted."""
+def result_names(*, folder: str | Path | None = None) -> list[str]:
+    """Names of the shipped tables, sorted.
+
+    Examples
+    --------
+    >>> "lhz-grid" in result_names()
+    True
+    """
     place = _place(folder)
     files = [item.name for item in place.iterdir()] if place.is_dir() else []
     return sorted(file.removesuffix(".json") for file in files if file.endswith(".json"))
 
 
-def write_results(name, recipe, arrays, made_with, seconds, *, folder=None):
-    """Write ``<name>.json`` into the package (or ``folder``), whole or not at all → its path.
+def write_results(
+    name: str,
+    recipe: dict[str, Any],
+    arrays: dict[str, Numbers],
+    made_with: dict[str, str],
+    seconds: float,
+    *,
+    folder: str | Path | None = None,
+) -> Path:
+    """Write ``<name>.json`` into the package (or ``folder``), whole or not at all.
 
-    recipe: JSON-like dict; recipe['command'] is the line that makes the table again.  arrays: name →
-    array of numbers or text; NaN is kept, infinity refused.  made_with: see ``versions``.
+    Parameters
+    ----------
+    name : str
+    recipe : dict
+        JSON-like; recipe['command'] is the line that makes the table again.
+    arrays : dict
+        Name → array of numbers or text; NaN is kept, infinity refused.
+    made_with : dict
+        See :func:`versions`.
+    seconds : float
+        Processor time it took.
+    folder : path, optional
+        Another place than the package's own.
+
+    Returns
+    -------
+    Path
+        Of the file.
+
+    Raises
+    ------
+    ValueError
+        For a recipe without its command, or arrays that cannot be kept.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = write_results("squares", {"command": "…"}, {"n": [1, 4, 9]}, versions(), 0.1, folder=folder)
+    ...     found = results("squares", folder=folder)
+    >>> path.name, found.arrays["n"].tolist()
+    ('squares.json', [1, 4, 9])
     """
     if not isinstance(recipe, dict) or not isinstance(recipe.get("command"), str):
         raise ValueError("recipe must be a dict with the 'command' that makes the table again, such as 'python -m …'")
@@ -79,7 +157,7 @@ def write_results(name, recipe, arrays, made_with, seconds, *, folder=None):
     return path
 
 
-def parse_results(text):
+def parse_results(text: str) -> Results:
     """JSON text of a table → Results; ValueError where fields are missing or the hash is wrong."""
     data = json.loads(text)
     missing = [key for key in _FIELDS if key not in data]
@@ -91,14 +169,26 @@ def parse_results(text):
     return Results(**data | {"arrays": {key: _array(values) for key, values in data["arrays"].items()}})
 
 
-def versions(*packages):
-    """{'python': …, 'qtwin': …, 'numpy': …, and of each named package} for ``made_with``."""
+def versions(*packages: str) -> dict[str, str]:
+    """{'python': …, 'qtwin': …, 'numpy': …, and of each named package} for ``made_with``.
+
+    Examples
+    --------
+    >>> list(versions("scipy"))
+    ['python', 'qtwin', 'numpy', 'scipy']
+    """
     names = ("qtwin", "numpy", *packages)
     return {"python": platform.python_version()} | {name: import_module(name).__version__ for name in names}
 
 
-def digest(recipe, arrays):
-    """sha256 of a recipe and its rounded arrays, written as canonical JSON."""
+def digest(recipe: dict[str, Any], arrays: dict[str, Any]) -> str:
+    """sha256 of a recipe and its rounded arrays, written as canonical JSON.
+
+    Examples
+    --------
+    >>> digest({"command": "…"}, {"n": [1, 4]})[:8]
+    'ff92e4aa'
+    """
     canonical = json.dumps({"recipe": recipe, "arrays": arrays}, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 
