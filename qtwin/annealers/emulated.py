@@ -232,8 +232,8 @@ class EmulatedAnnealer(dimod.Sampler):
         _check_sizes(parts)
         start = None if request.initial_state is None else problem.initial_spins(request.initial_state)
         rng = np.random.default_rng(self._seeds.spawn(1)[0])
-        errors = rng.normal(0, 1, problem.h.size), rng.normal(0, 1, problem.J.size)
-        errors = [sigma * x for sigma, x in zip(self.control_errors, errors, strict=True)]
+        drawn = rng.normal(0, 1, problem.h.size), rng.normal(0, 1, problem.J.size)
+        errors = [sigma * x for sigma, x in zip(self.control_errors, drawn, strict=True)]
         programmed = factor * problem.h + errors[0], factor * problem.J + errors[1]
         submitted = [problem.model(part, problem.h, problem.J) for part in parts]
         answers = []

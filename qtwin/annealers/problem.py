@@ -48,7 +48,7 @@ class SpinProblem:
     def __init__(self, bqm: dimod.BinaryQuadraticModel) -> None:
         self.bqm = bqm
         self.variables = list(bqm.variables)
-        h, (rows, cols, J), offset = bqm.spin.to_numpy_vectors(variable_order=self.variables)
+        h, (rows, cols, J), offset = bqm.spin.to_numpy_vectors(variable_order=self.variables)  # type: ignore[misc]  # dimod says four
         rows, cols = np.minimum(rows, cols).astype(int), np.maximum(rows, cols).astype(int)
         order = np.lexsort((cols, rows))
         self.h, self.J, self.offset = np.asarray(h, float), np.asarray(J, float)[order], float(offset)

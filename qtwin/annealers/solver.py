@@ -159,9 +159,7 @@ def scale_factor(h: Array, pairs: IntArray, J: Array, properties: Mapping[str, A
     return 1.0 if largest < 1e-300 else float(1 / largest)
 
 
-def check_ranges(
-    h: Array, pairs: IntArray, J: Array, properties: Mapping[str, Any], names: Sequence[Hashable]
-) -> None:
+def check_ranges(h: Array, pairs: IntArray, J: Array, properties: Mapping[str, Any], names: Sequence[Hashable]) -> None:
     """NotLegal naming the first h, J or coupling sum outside its range (for auto_scale=False).
 
     ``names``: a label for each of the n qubits; the rest as for :func:`scale_factor`.

@@ -255,9 +255,7 @@ def _strengths(s):
     return 1 - s, s
 
 
-def _with_levels(
-    h: Numbers, J: Numbers, levels: tuple[Array, IntArray] | None
-) -> tuple[Array, Array, Array, IntArray]:
+def _with_levels(h: Numbers, J: Numbers, levels: tuple[Array, IntArray] | None) -> tuple[Array, Array, Array, IntArray]:
     h, J = checked(h, J)
     energies, states = classical_levels(h, J) if levels is None else levels
     if energies.shape != states.shape or len(states) != len(h) or states.shape[1] < min(_LOW, 1 << min(h.shape[1], 4)):

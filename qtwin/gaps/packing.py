@@ -27,9 +27,7 @@ CALIBRATION_LHZ = 300  # 15 physical spins at M = 5: a second each
 COVERAGE = 0.9
 
 
-def pack(
-    name: str, folder: str | Path, *, out: str | Path | None = None, data: str | Path | None = None
-) -> list[Path]:
+def pack(name: str, folder: str | Path, *, out: str | Path | None = None, data: str | Path | None = None) -> list[Path]:
     """Stack the finished seeds of a network in ``folder`` into shipped files.
 
     Scores and intervals are those of the stored weights, on 1,000 validation instances a size.

@@ -139,7 +139,9 @@ _ALL_RECIPES = (
     Recipe("graph-all-gs", "all_to_all", ALL, "GraphNetwork", "ground_gauge", 9_000, {"gauge": False}),
     Recipe("graph-regular", "regular", REGULAR, "GraphNetwork", "couplings", 2_800, {"gauge": True}),
     Recipe("classical-all", "all_to_all", ALL, "ClassicalNetwork", "classical", 4_500, lr=2e-3, weight_decay=1e-2),
-    Recipe("corrected-all", "all_to_all", CORRECTED, "CorrectedNetwork", "corrected", 12_000, lr=2e-3, weight_decay=1e-2),
+    Recipe(
+        "corrected-all", "all_to_all", CORRECTED, "CorrectedNetwork", "corrected", 12_000, lr=2e-3, weight_decay=1e-2
+    ),
     Recipe("convlstm-lhz", "lhz", LHZ, "ConvLSTM2D", "lhz", 700, {"gauge": True}, lr=4e-3, batch=64, augment="e"),
 )
 RECIPES = {recipe.name: recipe for recipe in _ALL_RECIPES}
