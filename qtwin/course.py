@@ -13,6 +13,7 @@ import json
 import re
 from dataclasses import dataclass
 from importlib.util import find_spec
+from os import PathLike
 from pathlib import Path
 
 from ._cli.doctor import BROWSER_HELP, doctor, find_browser
@@ -61,7 +62,7 @@ class Card:
         return CARD_FORMAT.format(minutes=self.minutes, peak_mb=self.peak_mb)
 
 
-def card(path: str | Path) -> Card:
+def card(path: str | PathLike[str]) -> Card:
     """The card in the notebook's metadata: ``qtwin: {minutes, peak_mb, prerequisites, seed}``."""
     metadata = json.loads(Path(path).read_text(encoding="utf-8"))["metadata"].get("qtwin")
     if metadata is None or set(metadata) != {"minutes", "peak_mb", "prerequisites", "seed"}:
@@ -72,7 +73,7 @@ def card(path: str | Path) -> Card:
     return Card(metadata["minutes"], metadata["peak_mb"], tuple(metadata["prerequisites"]), metadata["seed"])
 
 
-def copies(source: str | Path | None = None, target: str | Path | None = None) -> None:
+def copies(source: str | PathLike[str] | None = None, target: str | PathLike[str] | None = None) -> None:
     """Lay or update working copies of ``source`` (notebooks/) in ``target`` (work/); print one line for each change."""
     source, target = Path(source or ROOT / "notebooks"), Path(target or ROOT / "work")
     if not source.is_dir():

@@ -24,6 +24,7 @@ import threading
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -156,7 +157,7 @@ def fit(
     *,
     validate: Callable[[Any], Any] | None = None,
     seed: int = 0,
-    checkpoint: str | Path | None = None,
+    checkpoint: str | PathLike[str] | None = None,
     progress: bool = True,
     stop: Stop | None = None,
     callback: Callable[[History], Any] | None = None,

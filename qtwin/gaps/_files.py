@@ -3,6 +3,7 @@
 A file holds tensors with a leading axis of seeds, 'interval.M' (31,) per size, and as metadata what made them.
 """
 
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,13 @@ REMEDY = "install qtwin again, or make it with python -m qtwin.gaps train and pa
 _KEY = "qtwin.gaps"
 
 
-def write(stem: str, tensors: dict[str, np.ndarray], header: dict[str, Any], folder: str | Path) -> Path:
+def write(stem: str, tensors: dict[str, np.ndarray], header: dict[str, Any], folder: str | PathLike[str]) -> Path:
     """Write a shipped file and note its hash in the manifest → its path."""
     return weights.write(stem, tensors, header, folder, key=_KEY)
 
 
 def read(
-    stem: str, folder: str | Path | None = None
+    stem: str, folder: str | PathLike[str] | None = None
 ) -> tuple[dict[str, np.ndarray], dict[int, np.ndarray], dict[str, Any]]:
     """Tensors, half-widths {M: (31,)} and header of a shipped file.
 

@@ -8,6 +8,7 @@ holds the sha256 of every file; a file that does not fit it is refused.
 """
 
 import math
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,13 @@ CALIBRATION_LHZ = 300  # 15 physical spins at M = 5: a second each
 COVERAGE = 0.9
 
 
-def pack(name: str, folder: str | Path, *, out: str | Path | None = None, data: str | Path | None = None) -> list[Path]:
+def pack(
+    name: str,
+    folder: str | PathLike[str],
+    *,
+    out: str | PathLike[str] | None = None,
+    data: str | PathLike[str] | None = None,
+) -> list[Path]:
     """Stack the finished seeds of a network in ``folder`` into shipped files.
 
     Scores and intervals are those of the stored weights, on 1,000 validation instances a size.
@@ -82,7 +89,7 @@ def _pack(stem, paths, out, data):
 
 
 def measure(
-    member: Member, *, data: str | Path | None = None, count: int | None = None
+    member: Member, *, data: str | PathLike[str] | None = None, count: int | None = None
 ) -> tuple[dict[str, dict[str, Any]], dict[int, Array]]:
     """Scores by size, and half-widths of the intervals in log(1 + g), on validation instances.
 

@@ -15,6 +15,7 @@ the steps, and at least the 90,000 curves of source A, arXiv 2109.08492).
 import os
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -208,8 +209,8 @@ def train(
     *,
     preset: str = "full",
     size: int | None = None,
-    folder: str | Path | None = None,
-    data: str | Path | None = None,
+    folder: str | PathLike[str] | None = None,
+    data: str | PathLike[str] | None = None,
     progress: bool = True,
     stop: Stop | None = None,
 ) -> Trained:
@@ -295,7 +296,12 @@ def _standardise(network, parts):
 
 
 def tensors(
-    chosen: Recipe, split: str, *, count: int | None = None, data: str | Path | None = None, progress: bool = True
+    chosen: Recipe,
+    split: str,
+    *,
+    count: int | None = None,
+    data: str | PathLike[str] | None = None,
+    progress: bool = True,
 ) -> dict[int, dict[str, "torch.Tensor"]]:
     """Inputs and targets by size.
 

@@ -12,6 +12,7 @@ import os
 import platform
 from dataclasses import dataclass
 from importlib import import_module, resources
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ class Results:
         return f"Results({self.name!r}: {shapes}; sha256 {self.sha256[:12]})"
 
 
-def results(name: str, *, folder: str | Path | None = None) -> Results:
+def results(name: str, *, folder: str | PathLike[str] | None = None) -> Results:
     """The shipped table ``name``.
 
     Parameters
@@ -87,7 +88,7 @@ def results(name: str, *, folder: str | Path | None = None) -> Results:
     return parse_results(place.joinpath(f"{name}.json").read_text(encoding="utf-8"))
 
 
-def result_names(*, folder: str | Path | None = None) -> list[str]:
+def result_names(*, folder: str | PathLike[str] | None = None) -> list[str]:
     """Names of the shipped tables, sorted.
 
     Examples
@@ -107,7 +108,7 @@ def write_results(
     made_with: dict[str, str],
     seconds: float,
     *,
-    folder: str | Path | None = None,
+    folder: str | PathLike[str] | None = None,
 ) -> Path:
     """Write ``<name>.json`` into the package (or ``folder``), whole or not at all.
 
