@@ -108,10 +108,14 @@ class GapLike(Protocol):
     """The least that a schedule rule reads: ``s`` (S,) and ``gap`` (S,), a learned gap among them."""
 
     @property
-    def s(self) -> Any: ...
+    def s(self) -> Any:
+        """Anneal fractions (S,)."""
+        ...
 
     @property
-    def gap(self) -> Any: ...
+    def gap(self) -> Any:
+        """E1 - E0 (S,)."""
+        ...
 
 
 class Executor(Protocol):
