@@ -12,9 +12,9 @@ from .._support.jit import kernel
 LOST = 1e-14  # populations below this are dropped
 STEEP = 1e6  # largest p/√D for which the symmetric form keeps nine digits
 SETTLED = -40.0  # λt of the slowest mode after which nothing of the start is left in 16 digits
+FAST = {"reassoc", "contract"}
 
 
-@kernel
 def group_levels(levels, order, crossing, width, kT):
     """Groups of levels linked by spacings below ``width``.
 
@@ -23,11 +23,15 @@ def group_levels(levels, order, crossing, width, kT):
     Gibbs weight of a level in its group, root (G, K) the square root of each group's Gibbs weight, relative to the
     lowest group.
     """
+    group, count = np.zeros(levels.shape, np.int64), np.empty(len(levels), np.int64)
+    share, root = np.zeros((2, *levels.shape))
+    _fill_groups(levels, order, crossing, width, kT, group, count, share, root)
+    return group, count, share, root
+
+
+@kernel
+def _fill_groups(levels, order, crossing, width, kT, group, count, share, root):
     cells, size = levels.shape
-    group = np.zeros((cells, size), np.int64)
-    count = np.empty(cells, np.int64)
-    share = np.zeros((cells, size))
-    root = np.zeros((cells, size))
     for g in range(cells):
         begin, current, first = 0, 0, 1.0
         ground = levels[g, order[g, 0]]
@@ -50,19 +54,22 @@ def group_levels(levels, order, crossing, width, kT):
             root[g, current] = np.exp((ground - lowest) / (2 * kT)) * np.sqrt(total / first)
             begin, current = p + 1, current + 1
         count[g] = current
-    return group, count, share, root
 
 
-@kernel
 def group_rates(levels, down, kT, group, count, share):
     """Rates between groups, (G, K, K) as [to, from] in 1/ns, and their symmetric form with its diagonal.
 
     down: (G, K, K) rates between two levels from the upper to the lower, at [m, n] with m < n.  Rates up follow from
     detailed balance.
     """
+    rates, symmetric = np.zeros((2, *down.shape))
+    _fill_rates(levels, down, kT, group, count, share, rates, symmetric)
+    return rates, symmetric
+
+
+@kernel
+def _fill_rates(levels, down, kT, group, count, share, rates, symmetric):
     cells, size = levels.shape
-    rates = np.zeros((cells, size, size))
-    symmetric = np.zeros((cells, size, size))
     for g in range(cells):
         for n in range(size):
             for m in range(n):
@@ -80,10 +87,9 @@ def group_rates(levels, down, kT, group, count, share):
                     rates[g, b, b] -= rates[g, a, b]
         for b in range(count[g]):
             symmetric[g, b, b] = rates[g, b, b]
-    return rates, symmetric
 
 
-@kernel
+@kernel(fastmath=FAST)
 def _product(left, right):
     """left @ right; plain loops compile in a tenth of the time of a call to BLAS."""
     size = left.shape[0]
@@ -95,7 +101,7 @@ def _product(left, right):
     return result
 
 
-@kernel
+@kernel(fastmath=FAST)
 def _normalise(step):
     """Columns of a stochastic matrix add up to 1."""
     for b in range(step.shape[1]):
@@ -106,7 +112,7 @@ def _normalise(step):
             step[a, b] /= total
 
 
-@kernel
+@kernel(fastmath=FAST)
 def stochastic_step(rates, dt):
     """e^(W dt) for a generator W (n, n), by scaling and squaring of positive matrices only.
 
@@ -121,8 +127,10 @@ def stochastic_step(rates, dt):
     while fastest * dt > 0.5:
         dt /= 2
         squarings += 1
-    shifted = rates * dt
-    step = np.zeros((size, size))
+    shifted, step = np.empty((size, size)), np.zeros((size, size))
+    for a in range(size):
+        for b in range(size):
+            shifted[a, b] = rates[a, b] * dt
     for b in range(size):
         shifted[b, b] += fastest * dt
         step[b, b] = 1.0
@@ -139,7 +147,7 @@ def stochastic_step(rates, dt):
     return step
 
 
-@kernel
+@kernel(fastmath=FAST)
 def _times(matrix, vector):
     """matrix @ vector."""
     result = np.zeros(len(matrix))
@@ -149,10 +157,18 @@ def _times(matrix, vector):
     return result
 
 
-@kernel
+@kernel(fastmath=FAST)
 def positive_step(rates, dt, populations):
     """e^(W dt) p for a generator W (n, n), see :func:`stochastic_step`."""
     return _times(stochastic_step(rates, dt), populations)
+
+
+@kernel(fastmath=FAST)
+def _steep_step(rates, g, groups, dt, pooled, amplitude):
+    """One step of the groups of cell g by a positive matrix; ``amplitude`` gets a copy."""
+    after = positive_step(rates[g, :groups, :groups], dt, pooled[:groups])
+    for a in range(groups):
+        pooled[a] = amplitude[a] = after[a]
 
 
 @kernel
@@ -165,7 +181,6 @@ def _settled(cells, dwell, count, decay):
     return -1
 
 
-@kernel(fastmath={"reassoc", "contract"})
 def evolve(populations, cells, dwell, group, count, share, root, decay, modes, rates, keep):
     """Populations (K,) after ``dwell`` ns (m,) in each of ``cells`` (m,), one after the other.
 
@@ -174,25 +189,46 @@ def evolve(populations, cells, dwell, group, count, share, root, decay, modes, r
 
     Steps up to the last one that ends in equilibrium are left out: it forgets them.
     """
-    size = populations.size
-    p = populations.copy()
-    settled = _settled(cells, dwell, count, decay)
-    if settled >= 0:
-        g, total = cells[settled], 0.0
-        for a in range(count[g]):
-            total += root[g, a] ** 2
-        for m in range(size):
-            p[m] = share[g, m] * root[g, group[g, m]] ** 2 / total
-    pooled = np.empty(size)
-    rows = cells.size if keep else 1
-    amplitude, factor = np.zeros((rows, size)), np.empty((rows, size))
-    positive = np.zeros(rows, np.bool_)
-    for step in range(settled + 1, cells.size):
+    p, rows = np.array(populations, float), cells.size if keep else 1
+    pooled, amplitude, factor = np.empty(p.size), np.zeros((rows, p.size)), np.empty((rows, p.size))
+    positive = np.zeros(rows, bool)
+    step, arrays = -1, (p, cells, dwell, group, count, share, root, decay, modes, pooled, amplitude, factor, keep)
+    while (step := _evolve(step, *arrays)) < cells.size:  # steep steps are rare: compiled only when there is one
+        row = step if keep else 0
+        _steep_step(rates, cells[step], count[cells[step]], dwell[step], pooled, amplitude[row])
+        positive[row] = True
+    return p, amplitude, factor, positive
+
+
+@kernel(fastmath=FAST)
+def _evolve(step, p, cells, dwell, group, count, share, root, decay, modes, pooled, amplitude, factor, keep):
+    """Go on after ``step`` (-1: begin), whose groups hold ``pooled``, to the next steep one, or to the end: its number.
+
+    p: (K,), changed.  pooled: (K,), what the groups hold before the steep step.  The rest: see :func:`evolve`.
+    """
+    size = p.size
+    if step < 0:
+        step = _settled(cells, dwell, count, decay)
+        for a in range(count[cells[step]] if step >= 0 else 0):
+            pooled[a] = root[cells[step], a] ** 2
+    moved = step >= 0
+    while True:
+        if moved:
+            g, total = cells[step], 0.0
+            for a in range(count[g]):
+                total += pooled[a]
+            for m in range(size):
+                p[m] = share[g, m] * pooled[group[g, m]] / total
+        step += 1
+        if step == cells.size:
+            return step
         g, dt, row = cells[step], dwell[step], step if keep else 0
-        if dt <= 0:
+        moved = dt > 0
+        if not moved:
             continue
         groups = count[g]
         pooled[:] = 0.0
+        amplitude[row] = 0.0
         for m in range(size):
             pooled[group[g, m]] += p[m]
         steep = False
@@ -201,32 +237,24 @@ def evolve(populations, cells, dwell, group, count, share, root, decay, modes, r
                 pooled[a] = 0.0
             elif root[g, a] * STEEP < pooled[a]:
                 steep = True
-        positive[row] = steep
-        amplitude[row] = 0.0
         if steep:
-            pooled[:groups] = positive_step(rates[g, :groups, :groups], dt, pooled[:groups])
-            amplitude[row, :groups] = pooled[:groups]
-        else:
-            for a in range(groups):
-                if pooled[a] > 0.0:
-                    x = pooled[a] / root[g, a]
-                    for k in range(groups):
-                        amplitude[row, k] += modes[g, a, k] * x
-            for k in range(groups):
-                factor[row, k] = np.exp(decay[g, k] * dt)
-                amplitude[row, k] *= factor[row, k]
-            for a in range(groups):
-                x = 0.0
+            return step
+        for a in range(groups):
+            if pooled[a] > 0.0:
+                x = pooled[a] / root[g, a]
                 for k in range(groups):
-                    x += modes[g, a, k] * amplitude[row, k]
-                pooled[a] = max(x * root[g, a], 0.0)
-        total = pooled[:groups].sum()
-        for m in range(size):
-            p[m] = share[g, m] * pooled[group[g, m]] / total
-    return p, amplitude, factor, positive
+                    amplitude[row, k] += modes[g, a, k] * x
+        for k in range(groups):
+            factor[row, k] = np.exp(decay[g, k] * dt)
+            amplitude[row, k] *= factor[row, k]
+        for a in range(groups):
+            x = 0.0
+            for k in range(groups):
+                x += modes[g, a, k] * amplitude[row, k]
+            pooled[a] = max(x * root[g, a], 0.0)
 
 
-@kernel(fastmath={"reassoc", "contract"})
+@kernel(fastmath=FAST)
 def evolve_back(weights, cells, dwell, group, count, share, root, decay, modes, rates, amplitude, factor, positive):
     """Adjoint of :func:`evolve`: weights (K,) of populations at the end → those at the beginning, and derivatives (m,).
 
@@ -250,7 +278,9 @@ def evolve_back(weights, cells, dwell, group, count, share, root, decay, modes, 
             change = _times(W, amplitude[step, :groups])
             for a in range(groups):
                 slope[step] += pooled[a] * change[a]
-            pooled[:groups] = _times(stochastic_step(W, dt).T, pooled[:groups])
+            before = _times(stochastic_step(W, dt).T, pooled[:groups])
+            for a in range(groups):
+                pooled[a] = before[a]
         else:
             wave[:] = 0.0
             for a in range(groups):
