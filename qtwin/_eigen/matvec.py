@@ -90,7 +90,10 @@ _flip_1, _flip_2, _flip_4 = _flip_rows(1), _flip_rows(2), _flip_rows(4)
 
 @kernel
 def _flip_bits(y, x, c, start, stop, h):
-    """y[start:stop] -= c·Σ flips of every stride h, 2h, … below stop - start, h ≥ 16: four at a time, then two, one."""
+    """y[start:stop] -= c·Σ flips of every stride h, 2h, … below stop - start, h ≥ 16: four at a time, then two, one.
+
+    Give integers as variables or np.int64: numba compiles anew for a literal.
+    """
     size, width = stop - start, 64 // x.itemsize
     while 16 * h <= size:
         for i in range(start, stop, 16 * h):
@@ -135,7 +138,7 @@ def step_span(y, x, z, d, cx, cd, c0, cz, start, stop):
             return
         for i in range(a, a + tile, 16):
             _flip_lanes(y, x, i, cx)
-        _flip_bits(y, x, cx, a, a + tile, 16)
+        _flip_bits(y, x, cx, a, a + tile, np.int64(16))
     _flip_bits(y, x, cx, start, stop, tile)
 
 
@@ -155,7 +158,7 @@ def step_columns(y, x, cx, span, start, stop):
             b = r * span + a
             _copy(w[r * c : r * c + c], x[b : b + c])
             _copy(q[r * c : r * c + c], y[b : b + c])
-        _flip_bits(q, w, cx, 0, rows * c, c)
+        _flip_bits(q, w, cx, np.int64(0), rows * c, np.int64(c))
         for r in range(rows):
             b = r * span + a
             _copy(y[b : b + c], q[r * c : r * c + c])
@@ -168,7 +171,7 @@ def step_all(y, x, z, d, cx, cd, c0, cz):
     for a in range(0, x.size, span):
         step_span(y, x, z, d, cx, cd, c0, cz, a, a + span)
     if span < x.size:
-        step_columns(y, x, cx, span, 0, span)
+        step_columns(y, x, cx, span, np.int64(0), span)
 
 
 def step(y, x, z, d, cx, cd, c0, cz, pool=None):
@@ -202,7 +205,7 @@ def chebyshev(v, d, cx, cd, degree, low, high, bottom):
         step_all(new, old, older, d, real(q * cx), real(q * cd), real(q * centre), real(sigma * following))
         older, old, new = old, new, older
         sigma = following
-    v[:] = old
+    _copy(v, old)  # v[:] = old compiles numba's message about shapes, two seconds
 
 
 def thread_pool(threads=None):

@@ -26,6 +26,12 @@ def _add(y, f, x):
 
 
 @kernel
+def _divide(y, f):
+    for j in range(y.size):  # y /= f as an array expression compiles ten times as long; so do y.min() and y - f
+        y[j] /= f
+
+
+@kernel
 def cholesky(S):
     """Lower L with S = L Lᵀ, (k, k); a pivot below 1e-12 of its diagonal raises ValueError."""
     k = len(S)
@@ -81,8 +87,7 @@ def solve_factored(L, C):
 def _tridiagonalise(H):
     """(diagonal, off-diagonal); H is overwritten, row i by the Householder vector of step i."""
     k = len(H)
-    off = np.zeros(k)
-    p = np.empty(k)
+    diagonal, off, p = np.empty(k), np.zeros(k), np.empty(k)
     for i in range(k - 2):
         v = H[i, i + 1 :]
         norm = np.sqrt(_dot(v, v))
@@ -104,7 +109,9 @@ def _tridiagonalise(H):
             _add(row, -w[j], v)
     if k > 1:
         off[k - 2] = H[k - 2, k - 1]
-    return np.diag(H).copy(), off
+    for i in range(k):
+        diagonal[i] = H[i, i]
+    return diagonal, off
 
 
 @kernel
@@ -128,7 +135,9 @@ def _bisect(diagonal, off, m):
     for i in range(k - 1):
         radius[i] += abs(off[i])
         radius[i + 1] += abs(off[i])
-    low, high = (diagonal - radius).min(), (diagonal + radius).max()
+    low, high = np.inf, -np.inf
+    for i in range(k):
+        low, high = min(low, diagonal[i] - radius[i]), max(high, diagonal[i] + radius[i])
     size = max(abs(low), abs(high), 1e-300)
     values = np.empty(m)
     for j in range(m):
@@ -149,7 +158,9 @@ def _bisect(diagonal, off, m):
 def _solve_shifted(diagonal, off, x, y, small):
     """y ← (T - x)⁻¹ y by elimination with partial pivoting; tiny pivots are replaced by ``small``."""
     k = diagonal.size
-    d, u1, u2 = diagonal - x, off.copy(), np.zeros(k)
+    d, u1, u2 = np.empty(k), np.empty(k), np.zeros(k)
+    for i in range(k):
+        d[i], u1[i] = diagonal[i] - x, off[i]
     for i in range(k - 1):
         below = off[i]
         if abs(d[i]) >= abs(below):
@@ -183,7 +194,10 @@ def lowest_pairs(H, m):
     k = len(H)
     diagonal, off = _tridiagonalise(H)
     values = _bisect(diagonal, off, m)
-    small = 1e-16 * (np.abs(diagonal).max() + np.abs(off).max()) + 1e-300
+    largest, steepest = 0.0, 0.0
+    for i in range(k):
+        largest, steepest = max(largest, abs(diagonal[i])), max(steepest, abs(off[i]))
+    small = 1e-16 * (largest + steepest) + 1e-300
     vectors = np.empty((m, k))
     for j in range(m):
         y = vectors[j]
@@ -192,10 +206,10 @@ def lowest_pairs(H, m):
         for _ in range(3):
             _solve_shifted(diagonal, off, values[j], y, small)
             for _ in range(2):
-                y /= np.sqrt(_dot(y, y))
+                _divide(y, np.sqrt(_dot(y, y)))
                 for below in range(j):
                     _add(y, -_dot(y, vectors[below]), vectors[below])
-            y /= np.sqrt(_dot(y, y))
+            _divide(y, np.sqrt(_dot(y, y)))
     for i in range(k - 3, -1, -1):
         v = H[i, i + 1 :]
         for j in range(m):
@@ -220,23 +234,33 @@ def orthonormalise(X):
             for c in range(x.size):
                 x[c] = ((c * 7919 + (i + attempt) * 104729) % 10007) / 10007.0 - 0.5
         for _ in range(2):
-            x /= norm
+            _divide(x, norm)
             for j in range(i):
                 _add(x, -_dot(X[j], x), X[j])
             norm = np.sqrt(_dot(x, x))
-        x /= norm
+        _divide(x, norm)
 
 
-@kernel
 def rotate_rows(X, HX):
     """Rayleigh-Ritz of orthonormal rows X (p, N), images HX: levels (p,), residuals (p,), Ritz vectors (p, N)."""
     p = len(X)
-    A, Y = np.empty((p, p)), np.zeros_like(X)
-    for i in range(p):
+    A, Y, residual = np.empty((p, p)), np.zeros_like(X), np.empty(p)
+    _project(X, HX, A)
+    theta, C = lowest_pairs(A, p)  # called from here: inside a kernel it would be compiled again
+    _rotate(X, HX, theta, C, Y, residual, np.empty(X.shape[1]))
+    return theta, residual, Y
+
+
+@kernel
+def _project(X, HX, A):
+    for i in range(len(X)):
         for j in range(i + 1):
             A[i, j] = A[j, i] = (_dot(X[i], HX[j]) + _dot(HX[i], X[j])) / 2
-    theta, C = lowest_pairs(A, p)
-    residual, r = np.empty(p), np.empty(X.shape[1])
+
+
+@kernel
+def _rotate(X, HX, theta, C, Y, residual, r):
+    p = len(X)
     for i in range(p):
         r[:] = 0
         for j in range(p):
@@ -244,4 +268,3 @@ def rotate_rows(X, HX):
             _add(r, C[i, j], HX[j])
         _add(r, -theta[i], Y[i])
         residual[i] = np.sqrt(_dot(r, r))
-    return theta, residual, Y
