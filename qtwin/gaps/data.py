@@ -20,30 +20,55 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._eigen.levels import BLOCK_N, DENSE_N, MAX_N, gap_of, group_size, lowest, two_lowest
-from .._support import validate
+from .._eigen.levels import BLOCK_N
 from .._support.memory import refuse_if_too_big
 from .._support.progress import bar
 from .._support.threads import cores
 from ..families import FAMILIES as ENTRIES
-from ..families import entry
 from ..hamiltonian import checked_grid
-from ..ising import IsingModel, classical_energies
-from ..lhz import lhz
+from ..ising import IsingModel
 from ..schedule import AnnealingFunctions
 from ..typing import Annealing, Array, Executor, IntArray, Numbers
 from . import LAMBDAS
+from ._blocks import (
+    SPLITS,
+    STRENGTH,
+    Block,
+    Instances,
+    block_size,
+    blocks,
+    check_stream,
+    checked_counts,
+    draw_block,
+    exact_gaps,
+    solve_block,
+    spins,
+)
 
 if TYPE_CHECKING:
     from ._shards import Shards
 
+__all__ = [
+    "FAMILIES",
+    "MAX_DRAW",
+    "SPLITS",
+    "STRENGTH",
+    "Block",
+    "Curves",
+    "GapData",
+    "arrays",
+    "block_size",
+    "dataset",
+    "draw",
+    "exact_gaps",
+    "models",
+    "solve_block",
+    "spins",
+]
+
 FAMILIES = tuple(ENTRIES)
-SPLITS = ("train", "validation", "test")
-STRENGTH = 3.0  # C of the LHZ problems, source A's
-LEAST = 2  # spins
 MAX_DRAW = 4096  # spins of instances without curves
-Instances = tuple[Array, Array, Array]  # h (count, M), J (count, M, M), gap (count, S)
-Keep = Callable[["Block", Instances], None]  # what is done with a solved block
+Keep = Callable[[Block, Instances], None]  # what is done with a solved block
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -218,8 +243,8 @@ def dataset(
     """
     functions = AnnealingFunctions.linear() if functions is None else functions
     grid, A, B = checked_grid(functions, LAMBDAS if s is None else s)
-    counts = _counts(family, sizes, per_size)
-    _check_stream(seed, split)
+    counts = checked_counts(family, sizes, per_size)
+    check_stream(seed, split)
     if executor is not None and not hasattr(executor, "submit"):
         raise TypeError(f"executor must be a concurrent.futures.Executor or None, got {type(executor).__name__}")
     needed = sum(8 * count * (M + M * M + grid.size) for M, count in counts.items())
@@ -230,7 +255,7 @@ def dataset(
     tasks = [
         Block(family, M, k, size, seed, split)
         for M, count in counts.items()
-        for k, size in _blocks(count, block_size(family, M))
+        for k, size in blocks(count, block_size(family, M))
     ]
     shards = None
     with bar(sum(counts.values()), f"{family} gap curves", "curve", silent=not progress) as shown:
@@ -248,74 +273,6 @@ def dataset(
             tasks = shards.restore(tasks, _keep)
         _compute(tasks, A, B, executor, shards, _keep)
     return GapData(family, grid, seed, split, {M: Curves(*arrays[M]) for M in sorted(arrays)})
-
-
-@dataclass(frozen=True)
-class Block:
-    """The first ``count`` instances of one block: the unit of parallel work and of storage."""
-
-    family: str
-    M: int
-    index: int
-    count: int
-    seed: int
-    split: str
-
-
-def spins(family: str, M: int) -> int:
-    """Spins of the problem that is solved: M, or the physical ones of LHZ."""
-    return entry(family).spins(M)
-
-
-def block_size(family: str, M: int) -> int:
-    """Instances in a block: some seconds of work at most, except where one curve takes longer."""
-    return _together(spins(family, M))
-
-
-def _together(n: int) -> int:
-    return 256 if n <= DENSE_N else 8 if n <= 13 else 1
-
-
-def solve_block(block: Block, A: Array, B: Array) -> Instances:
-    """Instances and gaps of one block, on one thread up to M = 10.
-
-    Curves are computed in whole groups, also those cut off at the end: the iteration stops when all of a group have
-    converged, so neighbours show in the last bits.
-
-    Parameters
-    ----------
-    block : Block
-    A, B : array, shape (S,)
-        The annealing functions on the grid.
-
-    Returns
-    -------
-    tuple
-        h (count, M), J (count, M, M), gap (count, S).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from qtwin.gaps.data import Block, solve_block
-    >>> h, J, gap = solve_block(Block("chain", 3, 0, 4, 0, "train"), np.array([2.0, 1.0]), np.array([0.0, 1.0]))
-    >>> gap.shape, gap[:, 0].round(3).tolist()
-    ((4, 2), [2.0, 2.0, 2.0, 2.0])
-    """
-    group = group_size(spins(block.family, block.M))
-    h, J = _draw_block(block.family, block.M, block.index, block.seed, block.split)
-    gaps = [exact_gaps(block.family, h[k : k + group], J[k : k + group], A, B) for k in range(0, block.count, group)]
-    return h[: block.count], J[: block.count], np.concatenate(gaps)[: block.count]
-
-
-def exact_gaps(family: str, h: Array, J: Array, A: Array, B: Array) -> Array:
-    """Gaps (P, S) of the problems of instances h (P, M), J (P, M, M), at most a group of them; A, B: (S,)."""
-    if entry(family).encoded:
-        energies = np.array([lhz(model, STRENGTH).energies() for model in models(h, J)])
-    else:
-        energies = classical_energies(h, J, np.zeros(len(h)))
-    if spins(family, h.shape[1]) > DENSE_N:
-        return np.array([gap_of(lowest(D, A, B, 2)) for D in energies])
-    return gap_of(two_lowest(energies, A, B))
 
 
 def _compute(
@@ -375,32 +332,12 @@ def draw(family: str, M: int, count: int, *, seed: int, split: str = "train") ->
     >>> h.shape, (J != 0).sum(axis=2)[0].tolist()
     ((100, 6), [2, 3, 2, 2, 3, 2])
     """
-    counts = _counts(family, M, count, MAX_DRAW)
-    _check_stream(seed, split)
+    counts = checked_counts(family, M, count, MAX_DRAW)
+    check_stream(seed, split)
     size = block_size(family, M)
-    parts = [_draw_block(family, M, k, seed, split) for k, _ in _blocks(counts[M], size)]
+    parts = [draw_block(family, M, k, seed, split) for k, _ in blocks(counts[M], size)]
     h, J = (np.concatenate(arrays)[:count] for arrays in zip(*parts, strict=True))
     return h, J
-
-
-def _draw_block(family: str, M: int, index: int, seed: int, split: str) -> tuple[Array, Array]:
-    """All instances of one block: h (B, M), J (B, M, M).
-
-    Blocks that are smaller because an encoded problem takes longer are parts of those without the encoding.
-    """
-    size, B = block_size(family, M), _together(M)
-    first, whole = index * size % B, index * size // B
-    kind = entry(family)
-    assert kind.stream is not None  # random, as all that ``entry`` knows
-    key = (SPLITS.index(split), kind.stream, M, whole)
-    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
-    graphs = 1 if kind.fixed else B
-    edges = np.array([kind.edges(M, rng) for _ in range(graphs)])  # (1 or B, E, 2)
-    rows, i, j = np.arange(B)[:, None], edges[..., 0], edges[..., 1]
-    J = np.zeros((B, M, M))
-    J[rows, i, j] = rng.uniform(-1, 1, (B, edges.shape[1]))
-    h = rng.uniform(-1, 1, (B, M))
-    return h[first : first + size], (J + J.swapaxes(1, 2))[first : first + size]
 
 
 def models(h: Array, J: Array) -> list[IsingModel]:
@@ -448,37 +385,3 @@ def arrays(models: Sequence[IsingModel]) -> dict[int, tuple[Array, Array, IntArr
         J = np.array([models[k].J for k in positions])
         result[M] = np.array([models[k].h for k in positions]), J + J.swapaxes(1, 2), positions
     return result
-
-
-def _blocks(count: int, size: int) -> list[tuple[int, int]]:
-    """(index, instances) of the blocks of ``size`` that make ``count`` instances."""
-    return [(k, min(size, count - k * size)) for k in range(-(-count // size))]
-
-
-def _counts(
-    family: str, sizes: int | Iterable[int], per_size: int | dict[int, int], largest: int = MAX_N
-) -> dict[int, int]:
-    """{M: instances}, checked."""
-    kind = entry(family)
-    sizes = [sizes] if isinstance(sizes, (int, np.integer)) else list(sizes)
-    low, high = max(LEAST, kind.least), min(largest, kind.largest or largest)
-    for M in sizes:
-        if not isinstance(M, (int, np.integer)) or isinstance(M, bool) or not low <= M <= high:
-            raise ValueError(f"sizes of {family} must be integers from {low} to {high}, got {M!r}")
-        if not kind.fits(M):
-            raise ValueError(f"{kind.plural} need an even number of spins, got M={M}; take even sizes only")
-    if not isinstance(per_size, dict):
-        per_size = {M: per_size for M in sizes}
-    counts = {}
-    for M in sizes:
-        count = per_size.get(M)
-        if not isinstance(count, (int, np.integer)) or isinstance(count, bool) or count < 1:
-            raise ValueError(f"per_size must be an integer ≥ 1, or a dict with one for each size; M={M} has {count!r}")
-        counts[int(M)] = count
-    return counts
-
-
-def _check_stream(seed: int, split: str) -> None:
-    if split not in SPLITS:
-        raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {split!r}")
-    validate.seed(seed, most=2**63 - 1)
