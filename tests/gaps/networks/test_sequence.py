@@ -307,7 +307,7 @@ def test_a_network_of_one_size_refuses_others(name):
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: networks.FCNN(5, "ring"), "family must be one of chain, regular"),
+        (lambda: networks.FCNN(5, "torus"), "family must be one of chain, regular"),
         (lambda: networks.FCNN(5, "chain", sort=True), "cut the chain's couplings"),
         (lambda: networks.ConvLSTM(pool="min"), "pool must be one of max, logsumexp, mean"),
         (lambda: networks.CurveCNN(width=0), "at least 1, got 0, 5 and 4"),
