@@ -109,3 +109,10 @@ def _gray_walk(h, J, k):
     energies = np.array([-item[0] for item in heap])
     states = np.array([-item[1] for item in heap])
     return energies, states
+
+
+def warm() -> None:
+    """Compile the kernel once, on a small problem."""
+    from .ising import IsingModel
+
+    lowest_levels(IsingModel([0.5, -0.5], np.eye(2, k=1)), 2)

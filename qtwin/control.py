@@ -188,3 +188,11 @@ class _Success:
         bounds, options = [(-WIDEST, WIDEST)] * self.linear.size, {"maxiter": ITERATIONS}
         found = [minimize(self.cost, x, jac=True, method="L-BFGS-B", bounds=bounds, options=options) for x in starts]
         return self.durations(min(found, key=lambda result: result.fun).x)[0]
+
+
+def warm() -> None:
+    """Compile the kernels once, on a small problem."""
+    from .ising import IsingModel
+
+    model = IsingModel([0.2, 0.6, 1.0], np.eye(3, k=1))
+    optimise(model, AnnealingFunctions.dwave("Advantage_system7.1"), T_us=1)

@@ -319,3 +319,13 @@ def _levels(levels, n, states):
     if states and n > BLOCK_N:
         raise TooLarge(f"states at n={n} would need {8e-9 * levels * 2.0**n:.3g} GB a point; the limit is n={BLOCK_N}")
     return levels
+
+
+def warm() -> None:
+    """Compile the kernels once: a small problem for each method."""
+    from .schedule import AnnealingFunctions
+
+    functions, s = AnnealingFunctions.linear(), np.linspace(0.05, 0.95, 3)
+    models = [IsingModel(np.linspace(0.2, 1, n), np.eye(n, k=1)) for n in (3, 8, 11)]
+    gap_curves(models, functions, s)
+    spectrum(models[-1], functions, s, levels=3, states=True)

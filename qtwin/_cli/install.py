@@ -15,6 +15,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from .._support.files import replace
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
@@ -83,9 +85,7 @@ def read_state(path):
 
 def write_state(path, state):
     """Replace a state file as a whole, so that an interruption leaves the old one."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(state, indent=1), encoding="utf-8")
-    os.replace(part, path)
+    replace(path, json.dumps(state, indent=1))
 
 
 def _make_venv():

@@ -1,6 +1,6 @@
 """The annealer as Ocean code sees it: emulated from the bath's master equation, a QPU, or its recorded runs."""
 
-from .emulated import CONTROL_ERRORS, GUARD_LIMIT, MOST_LEVELS, EmulatedAnnealer, annealer, record
+from .emulated import CONTROL_ERRORS, GUARD_LIMIT, MOST_LEVELS, EmulatedAnnealer, annealer, record, warm
 
 __all__ = [
     "CONTROL_ERRORS",
@@ -9,6 +9,7 @@ __all__ = [
     "MOST_LEVELS",
     "annealer",
     "record",
+    "warm",
 ]
 
 for _kind in (EmulatedAnnealer,):

@@ -421,3 +421,8 @@ def _qpu():
     except ModuleNotFoundError as error:
         raise _needs_ocean("annealer('qpu')", error) from None
     return QPU()
+
+
+def warm() -> None:
+    """Compile the kernels once, on a small problem."""
+    EmulatedAnnealer(seed=0).sample_ising([0.2, 0.6, 1.0], {(0, 1): 1.0, (1, 2): 1.0})

@@ -5,7 +5,7 @@ anneals it along any schedule.
 """
 
 from .level_count import DENSE_QUBITS, MOST_LEVELS, checked_levels, default_levels
-from .rate_table import CELLS, FREEZE_GHZ, MAX_QUBITS, OWN_CELLS, RateTable
+from .rate_table import CELLS, FREEZE_GHZ, MAX_QUBITS, OWN_CELLS, RateTable, warm
 from .spectral_density import KB_GHZ_PER_MK, WIDEST_GHZ, Bath
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "RateTable",
     "checked_levels",
     "default_levels",
+    "warm",
 ]
 
 for _kind in (Bath, RateTable):

@@ -349,3 +349,12 @@ def _freeze(A, name):
     if low[0] == 0:
         raise ValueError(f"A(0) of {name!r} is {float(A(0.0)):g} GHz, at most 1 MHz: there is nothing to anneal")
     return brentq(lambda x: float(A(x)) - FREEZE_GHZ, s[low[0] - 1], s[low[0]], xtol=1e-12)
+
+
+def warm() -> None:
+    """Compile the kernels once, on a small problem."""
+    from ..ising import IsingModel
+    from ..schedule import AnnealingFunctions, AnnealSchedule
+
+    model, functions = IsingModel([0.2, 0.6, 1.0], np.eye(3, k=1)), AnnealingFunctions.dwave("Advantage_system7.1")
+    RateTable(model, functions).gradient(AnnealSchedule.linear(1.0), np.ones(8))

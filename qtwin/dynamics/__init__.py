@@ -1,6 +1,6 @@
 """Closed-system anneals: evolution along a schedule, adiabatic perturbation theory, Landau-Zener."""
 
-from .evolution import Evolution, LandauZener, evolve, landau_zener, perturbation
+from .evolution import Evolution, LandauZener, evolve, landau_zener, perturbation, warm
 from .frame import Frame
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "evolve",
     "landau_zener",
     "perturbation",
+    "warm",
 ]
 
 for _kind in (

@@ -353,3 +353,13 @@ def _turn(psi, energies, angle):
     """ψ ← e^{-i·energies·angle} ψ."""
     for x in range(psi.size):
         psi[x] *= complex(np.cos(energies[x] * angle), -np.sin(energies[x] * angle))
+
+
+def warm() -> None:
+    """Compile the kernels once, both methods on a small problem."""
+    from ..ising import IsingModel
+    from ..schedule import AnnealingFunctions, AnnealSchedule
+
+    model = IsingModel([0.2, 0.6, 1.0], np.eye(3, k=1))
+    for method in ("frame", "strang"):
+        evolve(model, AnnealingFunctions.linear(), AnnealSchedule.linear(1.0), method=method)

@@ -264,3 +264,13 @@ def _with_levels(h: Numbers, J: Numbers, levels: tuple[Array, IntArray] | None) 
             f"{states.shape}; make them with classical_levels(h, J)"
         )
     return h, J, np.ascontiguousarray(energies, float), np.ascontiguousarray(states, np.int64)
+
+
+def warm() -> None:
+    """Compile the kernels once, on two small problems."""
+    h, J = np.full((2, 3), 0.5), np.ones((2, 3, 3)) - np.eye(3)
+    levels = classical_levels(h, J)
+    perturbation_start(h, J)
+    perturbation_end(h, J, levels=levels)
+    mean_field(h, J, levels=levels)
+    projected_classical(h, J, levels=levels)

@@ -20,12 +20,14 @@ _NAMES = {
     "Metropolis": "sampling",
     "Direct": "sampling",
     "optimise": "vmc",
+    "warm": "_warm",
 }
 _MODULES = ("ansatz", "sampling", "vmc", "excited", "twin")
 __all__ = [*_NAMES, *_MODULES]
 
 if TYPE_CHECKING:
     from . import ansatz, excited, sampling, twin, vmc  # noqa: F401
+    from ._warm import warm  # noqa: F401
     from .ansatz import Network  # noqa: F401
     from .sampling import Direct, Estimate, ExactSum, Metropolis  # noqa: F401
     from .vmc import optimise  # noqa: F401

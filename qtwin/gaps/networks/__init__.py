@@ -4,6 +4,7 @@
 grid of an LHZ problem; ``base`` is what they share.
 """
 
+from ._warm import warm
 from .base import POINTS, CurveNetwork
 from .convlstm2d import ConvLSTM2D, GridCNN
 from .graph import ClassicalNetwork, CorrectedNetwork, GraphNetwork
@@ -19,7 +20,6 @@ from .sequence import (
     Pool,
     flat,
     flat_width,
-    warm,
 )
 
 __all__ = [

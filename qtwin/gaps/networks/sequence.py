@@ -355,12 +355,3 @@ def _ramp(like, axes=3):
 
 def _low(network):
     return network.training and bfloat16_products()
-
-
-def warm() -> None:
-    """Compile the kernels that training and prediction use, once."""
-    data = {"h": torch.rand(2, 3), "J": torch.zeros(2, 3, 3)}
-    for network in (ConvLSTM(filters=(4, 4)), LSTM(3, width=4), CurveCNN(width=8, blocks=1)):
-        network(**data).sum().backward()
-        with torch.no_grad():
-            network.eval()(**data)
