@@ -8,7 +8,7 @@ import sys
 COMMANDS = {
     "lab": "install into .venv, lay working copies of the lessons in work/, open JupyterLab (more words go to it)",
     "test": "install into .venv what tests need, run the whole suite (more words go to pytest)",
-    "lint": "check style and format",
+    "lint": "check style and format, types, and who imports whom",
     "doctor": "say what is installed, what is missing and how to get it",
     "copies": "lay or update the working copies in work/",
     "warm": "compile the numerical kernels once, so that the first use is quick",

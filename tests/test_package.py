@@ -1,16 +1,17 @@
 """The package as a whole: light import, lazy names, one-way imports."""
 
-import ast
 import importlib
 import pkgutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 import qtwin
+from qtwin._cli.install import FLOORS
 
 PACKAGE = Path(qtwin.__file__).parent
 SUBMODULES = [
@@ -18,38 +19,6 @@ SUBMODULES = [
 ]
 EXTRAS = {"torch", "qutip", "dwave", "plotly", "ipywidgets", "anywidget", "matplotlib", "IPython"}
 HEAVY = EXTRAS | {"dimod", "numba", "scipy"}
-
-# What a public module may use of ours, itself or through private modules.
-PHYSICS = {"ising", "families", "schedule", "instances", "hamiltonian", "classical"}
-ARROWS = {
-    "errors": set(),
-    "typing": set(),
-    "ising": set(),
-    "families": set(),
-    "schedule": set(),
-    "rules": {"schedule"},
-    "instances": {"ising", "families"},
-    "hamiltonian": {"ising", "schedule"},
-    "classical": {"ising"},
-    "exact": PHYSICS,
-    "dynamics": PHYSICS,
-    "bath": PHYSICS,
-    "control": {"ising", "schedule", "rules", "bath"},
-    "annealers": {"ising", "schedule", "bath"},
-    "experiment": PHYSICS | {"rules", "exact", "bath", "annealers", "nqs", "shipped"},
-    "lhz": {"ising"},
-    "fit": set(),
-    "gaps": PHYSICS | {"exact", "lhz", "fit"},
-    "nqs": PHYSICS | {"exact"},  # the class Spectrum, as a form of the result
-    "flow": {"ising", "fit"},
-    "figures": {"ising", "families", "schedule", "exact", "lhz"},
-    "shipped": PHYSICS | {"exact"},
-    "checks": PHYSICS | {"exact", "bath", "annealers", "lhz", "gaps", "nqs", "flow", "rules", "dynamics"},
-    "widgets": PHYSICS
-    | {"rules", "exact", "bath", "control", "annealers", "lhz", "fit", "gaps", "nqs", "flow", "figures", "shipped"},
-    "course": PHYSICS | {"exact", "bath", "annealers", "control", "dynamics", "gaps", "nqs"},
-}
-LEAVES = {"widgets", "course", "checks", "_cli", "__main__"}  # used by each other and by notebooks only
 
 
 def run(code):
@@ -95,70 +64,51 @@ def test_unknown_name_says_where_to_look():
         _ = qtwin.lhz_decode
 
 
-# The arrows, read from the source.
+# Who imports whom: the contracts stand in pyproject.toml.
+
+CIRCLES = """
+import graphlib, grimp
+graph = grimp.build_graph("qtwin", exclude_type_checking_imports=True, cache_dir=None)
+graphlib.TopologicalSorter({m: graph.find_modules_directly_imported_by(m) for m in graph.modules}).prepare()
+"""
+BROKEN = {
+    "an upper floor": ("ising.py", "from . import exact", FLOORS),
+    "a room beside it": ("figures/lines.py", "from ..exact import spectrum", FLOORS),
+    "inside a function": ("_support/jit.py", "def f():\n    from qtwin import course", FLOORS),
+    "a room without a floor": ("attic.py", "", FLOORS),
+    "a model among arrays": ("_eigen/sturm.py", "from ..ising import IsingModel", FLOORS),
+    "physics in figures": ("figures/_text.py", "from .. import lhz", FLOORS),
+    "a circle of files": ("gaps/recipes.py", "from .zoo import load", CIRCLES),
+    "a circle through the package": ("figures/_text.py", "from . import COLOURS", CIRCLES),
+}
 
 
-def part(path):
-    """The module or package directly below qtwin that a file belongs to."""
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+def said(code, folder):
+    """Exit status and output of Python code in a folder that holds the package."""
+    words = [sys.executable, "-c", "import sys; sys.path.insert(0, '')\n" + code]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True)
+    return done.returncode, done.stdout + done.stderr
 
 
-def ours(node, depth):
-    """Names directly below qtwin that an import statement in a file ``depth`` folders down reaches."""
-    if isinstance(node, ast.Import):
-        dotted = [alias.name.split(".") for alias in node.names]
-    elif node.level == 0:
-        dotted = [[*node.module.split("."), alias.name] for alias in node.names]
-    elif node.level <= depth:
-        return set()  # within the same folder of qtwin
-    else:
-        dotted = [["qtwin", *(node.module or alias.name).split(".")] for alias in node.names]
-    lazy = {**qtwin._NAMES, "__version__": "__init__"}
-    found = {lazy.get(names[1], names[1]) for names in dotted if names[0] == "qtwin" and len(names) > 1}
-    return {name.split(".")[0] for name in found} - {"__init__"}
+@pytest.mark.parametrize("code", [FLOORS, CIRCLES], ids=["floors", "circles"])
+def test_imports_point_one_way(code):
+    status, text = said(code, PACKAGE.parent)
+    assert status == 0, text
 
 
-def direct_imports():
-    """What each part of the package imports of ours, anywhere in its files."""
-    found = {}
+@pytest.mark.parametrize(("file", "line", "code"), BROKEN.values(), ids=BROKEN)
+def test_a_broken_floor_and_a_circle_are_noticed(tmp_path, file, line, code):
     for path in PACKAGE.rglob("*.py"):
-        if path == PACKAGE / "__init__.py":
-            continue
-        depth = len(path.relative_to(PACKAGE).parts) - 1
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        imports = (node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom))
-        names = set().union(*(ours(node, depth) for node in imports))
-        found[part(path)] = found.get(part(path), set()) | names - {part(path)}
-    return found
+        copy = tmp_path / path.relative_to(PACKAGE.parent)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(path.read_bytes())
+    (tmp_path / "pyproject.toml").write_bytes((PACKAGE.parent / "pyproject.toml").read_bytes())
+    with open(tmp_path / "qtwin" / file, "a") as module:
+        module.write(f"\n{line}\n")
+    status, text = said(code, tmp_path)
+    assert status == 1 and file.removesuffix(".py").replace("/", ".") in text, text
 
 
-def through_private(name, direct):
-    """Public parts that ``name`` reaches, itself or through private modules."""
-    reached, stack = set(), [name]
-    while stack:
-        new = direct[stack.pop()] - reached
-        reached |= new
-        stack += [other for other in new if other.startswith("_")]
-    return {other for other in reached if not other.startswith("_")} - {name}
-
-
-def test_imports_point_one_way():
-    direct = direct_imports()
-    public = {name for name in direct if not name.startswith("_")}
-    assert public == set(ARROWS), "a new module: say in ARROWS what it may import"
-    wrong = {name: through_private(name, direct) - ARROWS[name] - {"errors", "typing"} for name in public}
-    assert {name: names for name, names in wrong.items() if names} == {}
-
-
-def test_nothing_imports_the_leaves():
-    users = {name: names & LEAVES for name, names in direct_imports().items() if name not in LEAVES}
-    assert {name: names for name, names in users.items() if names} == {}
-
-
-def test_the_reader_of_arrows_sees_every_form_of_import():
-    ways = ["import qtwin.exact", "from qtwin import spectrum, bath", "from . import ising", "from .schedule import A"]
-    nodes = ast.parse("\n".join([*ways, "import numpy"])).body
-    assert [ours(node, 0) for node in nodes] == [{"exact"}, {"exact", "bath"}, {"ising"}, {"schedule"}, set()]
-    assert [ours(node, 1) for node in nodes[2:4]] == [set(), set()]
-    assert ours(ast.parse("from ..exact import Spectrum").body[0], 1) == {"exact"}
-    assert through_private("a", {"a": {"_b"}, "_b": {"c"}, "c": {"d"}}) == {"c"}
+def test_no_import_is_exempt():
+    contracts = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    assert not any("ignore_imports" in contract for contract in contracts["contracts"])

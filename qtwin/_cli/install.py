@@ -22,6 +22,8 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 CPU_TORCH = 'PIP_FLAGS="--extra-index-url https://download.pytorch.org/whl/cpu"'
 
+FLOORS = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True, no_logo=True))"
+
 
 def lab(flags):
     """Open JupyterLab on the first lesson, in work/."""
@@ -50,9 +52,10 @@ def test(flags):
 
 
 def lint(flags):
-    """Ruff's rules and format."""
+    """Ruff's rules and format, types, floors of the package: each is checked, whatever the others say."""
     install("dev")
-    return _call("-m", "ruff", "check", *flags, ".") or _call("-m", "ruff", "format", "--check", *flags, ".")
+    checks = [("-m", "ruff", "check", *flags, "."), ("-m", "ruff", "format", "--check", *flags, ".")]
+    return int(any([_call(*words) for words in (*checks, ("-m", "mypy"), ("-c", FLOORS))]))
 
 
 def install(extra):

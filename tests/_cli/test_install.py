@@ -93,3 +93,13 @@ def test_the_command_line_runs_where_nothing_is_installed():
 @pytest.mark.parametrize("name", ["__init__", "__main__", "_support/__init__", "_support/lazy", "_support/version"])
 def test_an_old_python_can_read_what_tells_it_that_it_is_too_old(name):
     ast.parse((install.ROOT / f"qtwin/{name}.py").read_text(encoding="utf-8"), feature_version=(3, 6))
+
+
+def test_one_failing_check_does_not_hide_the_others(monkeypatch):
+    calls = []
+    monkeypatch.setattr(install, "install", lambda extra: None)
+    monkeypatch.setattr(install, "_call", lambda *words: calls.append(words) or len(calls) == 1)
+    assert install.lint(["--quiet"]) == 1
+    assert [words[1] for words in calls] == ["ruff", "ruff", "mypy", install.FLOORS]
+    assert calls[0] == ("-m", "ruff", "check", "--quiet", ".")
+    assert install.lint([]) == 0
