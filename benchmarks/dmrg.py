@@ -15,7 +15,6 @@ lies within σ of the energy (Weinstein).
 
 import argparse
 import json
-import os
 import time
 import warnings
 from pathlib import Path
@@ -24,6 +23,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from qtwin import AnnealingFunctions, instances, shipped, spectrum
+from qtwin._support.files import replace
 
 from ._blocks import BOND, CUTOFF, Chain
 
@@ -200,9 +200,7 @@ def run(folder, sizes=tuple(COUNTS)):
             if path.exists():
                 continue
             record = instance(M, i)
-            part = path.with_suffix(".part")
-            part.write_text(json.dumps(record), encoding="utf-8")
-            os.replace(part, path)
+            replace(path, json.dumps(record))
             print(summary(record), flush=True)
 
 

@@ -27,6 +27,8 @@ from pathlib import Path
 
 import numpy as np
 
+from qtwin._support.files import replace
+
 HELD_OUT = 1000  # validation and test instances
 BATCH = {"fcnn": 256, "lstm": 128}
 NAME = "learnability"
@@ -216,9 +218,7 @@ def run(configs, folder, minutes=None, data=None):
             continue
         make = shipped_lstm if config.zoo else partial(trained, seed=seed)
         found = {"config": _plain(config), "seed": seed, **make(config, data=data)}
-        part = path.with_suffix(".part")
-        part.write_text(json.dumps(found), encoding="utf-8")
-        part.replace(path)
+        replace(path, json.dumps(found))
         score = 1 - found["test"] / found[MEAN_CURVE]
         print(f"{path.stem:<36} test MSE {found['test']:.2e}, R² {score:6.3f}, {found['seconds']:.0f} s", flush=True)
     return True

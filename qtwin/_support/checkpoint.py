@@ -6,12 +6,13 @@ moment leaves the old file or the new one, never a part.  Cost: that of writing 
 
 import hashlib
 import json
-import os
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
+
+from .files import replace
 
 KEY = "qtwin.fit"
 COMPLEX = "~complex"  # complex tensors are stored as pairs of real numbers, under a name with this ending
@@ -27,15 +28,7 @@ def write(path, tensors, header):
         plain[name] = tensor.clone(memory_format=torch.contiguous_format)
     header = {**header, "sha256": _hash(plain, header)}
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with open(part, "wb") as file:
-            file.write(to_bytes(plain, {KEY: json.dumps(header)}))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    replace(path, to_bytes(plain, {KEY: json.dumps(header)}))
 
 
 def read(path):

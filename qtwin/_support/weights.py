@@ -6,11 +6,12 @@ header; ``weights.json`` beside it holds the sha256 of every file, and a file th
 
 import hashlib
 import json
-import os
 import platform
 from pathlib import Path
 
 import numpy as np
+
+from .files import replace
 
 MANIFEST = "weights.json"
 LARGEST = 7_000_000  # bytes of a shipped file
@@ -68,9 +69,9 @@ def write(stem, tensors, header, folder, *, key):
     if len(content) > LARGEST:
         raise ValueError(f"{stem} would be {len(content) / 1e6:.1f} MB, at most {LARGEST / 1e6:g}; keep fewer seeds")
     path = folder / f"{stem}.safetensors"
-    _replace(path, content)
+    replace(path, content)
     listed = _manifest(folder) | {path.name: {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}}
-    _replace(folder / MANIFEST, (json.dumps(dict(sorted(listed.items())), indent=1) + "\n").encode())
+    replace(folder / MANIFEST, json.dumps(dict(sorted(listed.items())), indent=1) + "\n")
     return path
 
 
@@ -103,9 +104,3 @@ def _manifest(folder, remedy="move it away"):
     except (ValueError, AttributeError):
         pass
     raise ValueError(f"{path} is no readable list of weights; {remedy}")
-
-
-def _replace(path, content):
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_bytes(content)
-    os.replace(part, path)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import instances, rules
-from .._support.progress import bar as _bar
+from .._support.progress import bar
 from ..annealers.problem import scaled
 from ..annealers.solver import PROPERTIES
 from ..exact import Spectrum, spectrum
@@ -163,11 +163,11 @@ def lambda_schedules(
     functions = AnnealingFunctions.dwave("Advantage_system7.1") if functions is None else functions
     grid = np.linspace(0, 1, 21) if s is None else np.asarray(s, float)
     properties, schedules = PROPERTIES if properties is None else properties, {}
-    with _bar(len(problems), "schedules", "problem", silent=not progress) as bar:
+    with bar(len(problems), "schedules", "problem", silent=not progress) as shown:
         for name, model in problems.items():
             weight = chosen(_on(grid, (spectra or twin_spectrum)(scaled(model, properties), functions, grid)))
             schedules[name] = rules.follow(grid, weight, t_us, knots="uniform", properties=properties)
-            bar.update()
+            shown.update()
     return schedules
 
 

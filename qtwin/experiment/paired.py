@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .._support.progress import bar as _bar
+from .._support.progress import bar
 from ..annealers import annealer as make_annealer
 from ..typing import Sampler
 from ._plan import embeddings_of, make_plan, skip
@@ -91,12 +91,12 @@ def compare(
         skip(sampler, len(rows.rows))
     done = {(p, k, run) for p, k, run, *_ in rows.rows}
     total = len(plan.models) * len(plan.schedules) * plan.runs
-    with _bar(total, "experiment", "programming", silent=not progress) as bar:
-        bar.update(len(rows.rows))
+    with bar(total, "experiment", "programming", silent=not progress) as shown:
+        shown.update(len(rows.rows))
         for run, p, order in plan.order():
             if (p, order[0], run) not in done:
                 rows.add(_block(plan, sampler, embeddings, run, p, order))
-                bar.update(len(order))
+                shown.update(len(order))
     return _result(plan, sampler, embeddings, rows.rows)
 
 

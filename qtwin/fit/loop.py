@@ -32,6 +32,7 @@ import numpy as np
 import torch
 
 from .._support.memory import freed_memory_kept
+from .._support.progress import bar
 from ..typing import Array, IntArray, Stop
 from ._data_parallel import Team, processes
 from ._step import OPTIMISERS, Training, float32_products
@@ -227,14 +228,15 @@ def fit(
         if checkpoint is not None and Path(checkpoint).exists():
             run.resume(checkpoint)
         team.begin(network, run.done)
-        bars = _bar(plan.steps, run.done, progress and team.rank == 0)
-        with bars as bar, _ctrl_c() as pressed, float32_products("medium"), freed_memory_kept():
+        silent = not progress or team.rank > 0
+        shown = bar(plan.steps, "training", "step", silent=silent, initial=run.done)
+        with shown, _ctrl_c() as pressed, float32_products("medium"), freed_memory_kept():
             while run.done < plan.steps:
                 if team.any(pressed.is_set() or asked(stop), device):
                     break
                 run.step(draw, loss, checkpoint)
-                bar.set_postfix(loss=f"{run.last:.3g}", refresh=False)
-                bar.update()
+                shown.set_postfix(loss=f"{run.last:.3g}", refresh=False)
+                shown.update()
                 if run.done % plan.every == 0 or run.done == plan.steps:
                     run.mark(validate, checkpoint)
                     if callback is not None:
@@ -282,14 +284,6 @@ def _between(plan, name, fine, words):
     if not fine:
         raise ValueError(f"{name} must be {words}, got {value!r}")
     object.__setattr__(plan, name, None if value is None else float(value))
-
-
-def _bar(total, done, progress):
-    """A progress bar with the loss.  The notebook's bar does not read TQDM_DISABLE by itself."""
-    from tqdm.auto import tqdm
-
-    silent = not progress or os.environ.get("TQDM_DISABLE", "") not in ("", "0")
-    return tqdm(total=total, initial=done, desc="training", unit="step", delay=1, disable=silent)
 
 
 @contextmanager

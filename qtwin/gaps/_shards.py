@@ -4,18 +4,19 @@
     shards.jsonl     one line a finished shard: file, count, sha256; lines are only ever added
     chain-09-00012.safetensors    h (count, M), couplings i < j (M(M-1)/2, count), gap (count, S)
 
-Every file is written under another name and renamed when it is whole, and a shard counts once its
-line is in the list: a run can be killed at any moment.
+Every file is written as a whole (:mod:`qtwin._support.files`), and a shard counts once its line is in the
+list: a run can be killed at any moment.
 """
 
 import hashlib
 import json
-import os
 import shutil
 import time
 from pathlib import Path
 
 import numpy as np
+
+from .._support.files import PART, replace
 
 FORMAT = 1
 _LEFTOVER = 60  # seconds after which a half-written file is one of a killed run
@@ -31,7 +32,7 @@ class Shards:
         self.folder = Path(folder)
         self.recipe = {key: value.tolist() if hasattr(value, "tolist") else value for key, value in recipe.items()}
         self.folder.mkdir(parents=True, exist_ok=True)
-        for leftover in self.folder.glob(".*.tmp"):
+        for leftover in self.folder.glob(f".*{PART}"):
             if time.time() - leftover.stat().st_mtime > _LEFTOVER:
                 leftover.unlink(missing_ok=True)
         self._check_manifest()
@@ -61,7 +62,7 @@ class Shards:
         content = save(
             {"h": np.ascontiguousarray(h), "J": np.ascontiguousarray(J[:, i, j].T), "gap": np.ascontiguousarray(gap)}
         )
-        write_whole(self.folder / _name(task), content)
+        replace(self.folder / _name(task), content)
         line = {"file": _name(task), "count": task.count, "sha256": hashlib.sha256(content).hexdigest()}
         self.listed[line["file"]] = line
         with open(self.folder / "shards.jsonl", "ab") as lines:
@@ -88,7 +89,7 @@ class Shards:
         if not path.is_file():
             if any(self.folder.glob("*.safetensors")):
                 raise ValueError(f"{self.folder} holds shards but no manifest.json; give another folder")
-            return write_whole(path, json.dumps({"format": FORMAT, **self.recipe}, indent=1).encode())
+            return replace(path, json.dumps({"format": FORMAT, **self.recipe}, indent=1))
         try:
             made_with = json.loads(path.read_text(encoding="utf-8"))
         except ValueError:
@@ -124,17 +125,6 @@ class Shards:
                 f"{len(tasks)} shards need {needed / 2**30:.3g} GiB of disk, {free / 2**30:.3g} GiB are free in "
                 f"{self.folder}; give a folder on another disk, or fewer instances"
             )
-
-
-def write_whole(path, content):
-    """Write bytes so that ``path`` is either as before or whole, also if this process is killed."""
-    path = Path(path)
-    part = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with open(part, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
 
 
 def _name(task):

@@ -8,7 +8,6 @@ NaN (nothing measured there) as null.
 import hashlib
 import json
 import math
-import os
 import platform
 from dataclasses import dataclass
 from importlib import import_module, resources
@@ -18,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from .._support.files import replace
 from ..typing import Numbers
 
 DIGITS = 7  # significant digits of a stored float
@@ -152,9 +152,7 @@ def write_results(
     head["sha256"] = digest(recipe, stored)
     path = (Path(folder) if folder else Path(__file__).with_name("results")) / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text(_lines(head, stored), encoding="utf-8")
-    os.replace(part, path)
+    replace(path, _lines(head, stored))
     return path
 
 

@@ -193,7 +193,7 @@ def test_whatever_a_kill_leaves_behind_is_made_good(tmp_path, alone, monkeypatch
     assert len(names) == 3 + 2 + 3
     lines = (path / "shards.jsonl").read_text().splitlines(keepends=True)
     (path / "shards.jsonl").write_text("".join(lines[:-1]) + lines[-1][:20])  # half a line: that shard is made again
-    old, new = path / ".old.1.tmp", path / ".new.2.tmp"
+    old, new = path / ".old.1.part", path / ".new.2.part"
     old.write_bytes(b"half a shard"), new.write_bytes(b"another run's")
     os.utime(old, (0, 0))
     assert dataset("chain", **MIX, path=path).sha256 == alone.sha256

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 
@@ -53,11 +52,3 @@ def identity(problem, options, s, functions, levels, seed):
     told = {"recipe": type(options).__name__, "options": asdict(options), "levels": levels, "seed": seed}
     sha.update(json.dumps(told, sort_keys=True).encode())
     return sha.hexdigest()
-
-
-def bar(total, silent):
-    """A progress bar that appears after a second."""
-    from tqdm.auto import tqdm
-
-    silent = silent or os.environ.get("TQDM_DISABLE", "") not in ("", "0")
-    return tqdm(total=total, desc="twin", unit="task", delay=1, disable=silent)

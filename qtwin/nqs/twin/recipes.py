@@ -22,9 +22,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ..._support.progress import bar
 from ..._support.threads import one_blas_thread
 from ...typing import Annealing, Array, Model, Numbers
-from ._checkpoint import Store, bar, identity
+from ._checkpoint import Store, identity
 from ._run import Run
 from .result import History, Twin
 
@@ -206,7 +207,7 @@ def _work(run: Run, store: Store, progress) -> float:
     """All tasks that are left → processor time, that of earlier sessions included."""
     done, before = store.load()
     start = time.process_time()
-    with bar(run.tasks, silent=progress is not True) as shown:
+    with bar(run.tasks, "twin", "task", silent=progress is not True) as shown:
         shown.update(done)
         for i in range(done, run.tasks):
             run.run(i)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import t as student
 
-from ..._support.progress import bar as _bar
+from ..._support.progress import bar
 from ...annealers import GUARD_LIMIT
 from ...annealers.problem import merge_levels, scaled
 from ...bath import RateTable
@@ -58,12 +58,12 @@ class Device:
         self.model, self.functions, self.bath, self.properties = model, functions, bath, properties
         self.programmed = scaled(model, properties)
         errors = _draws(model, control_errors, draws, rng)
-        with _bar(len(errors), "rate tables", "table") as bar:
+        with bar(len(errors), "rate tables", "table") as shown:
             self.tables = []
             for h, J in errors:
                 erred = IsingModel(self.programmed.h + h, self.programmed.J + J)
                 self.tables.append(RateTable(erred, functions, bath))
-                bar.update()
+                shown.update()
         energies = model.energies()
         self._order = np.argsort(energies, kind="stable")
         levels, _ = merge_levels(energies, np.zeros(energies.size))
