@@ -4,12 +4,13 @@
 def under(package, *members):
     """Let classes and functions live in ``package``: so pickles name them, and files behind it may change.
 
-    Returns the methods of the classes by name.  A package keeps them as ``__test__``: doctest looks for methods in the
-    file that defines them, where the class is then no longer at home.
+    Returns the methods and properties of the classes by name.  A package keeps them as ``__test__``: doctest looks for
+    methods in the file that defines them, where the class is then no longer at home.
     """
+    found = {}
     for one in members:
         one.__module__ = package
-    kinds = [one for one in members if isinstance(one, type)]
-    names = [(kind, name) for kind in kinds for name in vars(kind) if not name.startswith("_")]
-    found = {f"{kind.__name__}.{name}": getattr(kind, name) for kind, name in names}
-    return {name: method for name, method in found.items() if callable(method)}
+        names = [name for name in vars(one) if not name.startswith("_")] if isinstance(one, type) else []
+        found |= {f"{one.__name__}.{name}": getattr(one, name) for name in names}
+    found = {name: one.fget if isinstance(one, property) else one for name, one in found.items()}
+    return {name: one for name, one in found.items() if callable(one)}

@@ -1,5 +1,6 @@
 """The annealer as Ocean code sees it: emulated from the bath's master equation, a QPU, or its recorded runs."""
 
+from .._support.public import under
 from .emulated import CONTROL_ERRORS, GUARD_LIMIT, MOST_LEVELS, EmulatedAnnealer, annealer, record, warm
 
 __all__ = [
@@ -12,5 +13,4 @@ __all__ = [
     "warm",
 ]
 
-for _kind in (EmulatedAnnealer,):
-    _kind.__module__ = __name__  # the public path, in pickles too
+__test__ = under(__name__, EmulatedAnnealer)

@@ -4,6 +4,7 @@
 anneals it along any schedule.
 """
 
+from .._support.public import under
 from .level_count import DENSE_QUBITS, MOST_LEVELS, checked_levels, default_levels
 from .rate_table import CELLS, FREEZE_GHZ, MAX_QUBITS, OWN_CELLS, RateTable, warm
 from .spectral_density import KB_GHZ_PER_MK, WIDEST_GHZ, Bath
@@ -24,12 +25,4 @@ __all__ = [
     "warm",
 ]
 
-for _kind in (Bath, RateTable):
-    _kind.__module__ = __name__  # the public path, in pickles too
-
-__test__ = {  # examples of methods, which doctest would look for in the files that define them
-    f"{kind.__name__}.{name}": value
-    for kind in (Bath, RateTable)
-    for name, value in vars(kind).items()
-    if callable(value)
-}
+__test__ = under(__name__, Bath, RateTable)

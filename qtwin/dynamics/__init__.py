@@ -1,5 +1,6 @@
 """Closed-system anneals: evolution along a schedule, adiabatic perturbation theory, Landau-Zener."""
 
+from .._support.public import under
 from .evolution import Evolution, LandauZener, evolve, landau_zener, perturbation, warm
 from .frame import Frame
 
@@ -13,9 +14,4 @@ __all__ = [
     "warm",
 ]
 
-for _kind in (
-    Evolution,
-    Frame,
-    LandauZener,
-):
-    _kind.__module__ = __name__  # the public path, in pickles too
+__test__ = under(__name__, Evolution, Frame, LandauZener)

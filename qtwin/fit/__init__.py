@@ -1,5 +1,6 @@
 """The one training loop of the kit: any network, any loss, any data."""
 
+from .._support.public import under
 from .loop import History, Plan, asked, fit, processes
 
 __all__ = [
@@ -10,8 +11,4 @@ __all__ = [
     "processes",
 ]
 
-for _kind in (
-    History,
-    Plan,
-):
-    _kind.__module__ = __name__  # the public path, in pickles too
+__test__ = under(__name__, History, Plan)

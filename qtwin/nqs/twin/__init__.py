@@ -1,5 +1,6 @@
 """The neural quantum digital twin: ground and excited levels of H(s) along s, by neural networks."""
 
+from ..._support.public import under
 from .recipes import Accurate, Paper, Sampled, twin
 from .result import History, Twin
 
@@ -12,11 +13,4 @@ __all__ = [
     "twin",
 ]
 
-for _kind in (
-    Accurate,
-    Paper,
-    Sampled,
-    History,
-    Twin,
-):
-    _kind.__module__ = __name__  # the public path, in pickles too
+__test__ = under(__name__, Accurate, Paper, Sampled, History, Twin)
