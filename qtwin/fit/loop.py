@@ -209,8 +209,9 @@ def fit(
     >>> from qtwin.fit import Plan, fit
     >>> x = torch.linspace(-1, 1, 8)[:, None]
     >>> network = torch.nn.Linear(1, 1)
-    >>> fit(network, lambda step, rng: x, lambda net, x: (net(x) - 3 * x).square().mean(), Plan(60, lr=0.2)).done
-    60
+    >>> loss = lambda net, x: (net(x) - 3 * x).square().mean()
+    >>> fit(network, lambda step, rng: x, loss, Plan(150, lr=0.2), progress=False).done
+    150
     >>> round(network.weight.item())
     3
     """
