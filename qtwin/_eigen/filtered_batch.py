@@ -70,18 +70,17 @@ def _filter(X, k, y, z, zero, d, c, n, degree):
     """X[:k] ← U_degree(t) X[:k], Chebyshev polynomial of the second kind; 2t = diag(d) - c·Σ_i flip_i."""
     for v in range(k):
         x = X[v]
-        _filter_step(y, x, zero, d, c, n)
-        p0, p1, p2 = x, y, z
-        for step in range(degree - 1):
+        p0, p1, p2 = zero, x, y
+        for step in range(degree):
             _filter_step(p2, p1, p0, d, c, n)
-            p0, p1, p2 = p1, p2, (x if step == 0 else p0)
+            p0, p1, p2 = p1, p2, (z if step == 0 else p0)
         if degree % 3:
             for row in range(x.shape[0]):
                 for q in range(ROW):
                     x[row, q] = p1[row, q]
 
 
-@kernel(fastmath=_FAST)
+@kernel(fastmath=_FAST, inline="always")
 def _load_row(xd, hd, x, D, a, b, row, n, flips):
     """One row of a vector and of H times it, as float64: xd, hd (8W)."""
     r = np.uint64(row)
@@ -128,6 +127,19 @@ def _grams(X, m, D, a, b, n, XD, HD, flips, S, A, Q):
 
 
 @kernel(fastmath=_FAST)
+def _less(y, a, b):
+    """y -= a·b, (W): a call compiles faster than a loop, as do rows than elements."""
+    for q in range(W):
+        y[q] -= a[q] * b[q]
+
+
+@kernel(fastmath=_FAST)
+def _over(y, a):
+    for q in range(W):
+        y[q] /= a[q]
+
+
+@kernel(fastmath=_FAST)
 def _reduce(S, A, m, L, f, B):
     """Whiten by Cholesky: S = f⁻¹ L Lᵀ f⁻¹, B = L⁻¹ f A f L⁻ᵀ.  Dependent vectors are dropped: f = 0, B = huge."""
     for i in range(m):
@@ -139,10 +151,9 @@ def _reduce(S, A, m, L, f, B):
                 B[i, j, q] = B[j, i, q] = A[i, j, q] * f[i, q] * f[j, q]
                 L[i, j, q] = S[i, j, q] * f[i, q] * f[j, q]
             for k in range(j):
-                for q in range(W):
-                    L[i, j, q] -= L[i, k, q] * L[j, k, q]
-            for q in range(W):
-                L[i, j, q] = L[i, j, q] / L[j, j, q] if j < i else L[i, j, q]
+                _less(L[i, j], L[i, k], L[j, k])
+            if j < i:
+                _over(L[i, j], L[j, j])
         for q in range(W):
             keep = L[i, i, q] > 1e-11
             L[i, i, q] = np.sqrt(L[i, i, q]) if keep else _HUGE  # later rows get ≈ 0 against a dropped one
@@ -159,17 +170,21 @@ def _reduce(S, A, m, L, f, B):
     for k in range(m):
         for i in range(m):
             for j in range(i):
-                for q in range(W):
-                    B[i, k, q] -= L[i, j, q] * B[j, k, q]
-            for q in range(W):
-                B[i, k, q] /= L[i, i, q]
+                _less(B[i, k], L[i, j], B[j, k])
+            _over(B[i, k], L[i, i])
     for k in range(m):
         for i in range(m):
             for j in range(i):
-                for q in range(W):
-                    B[k, i, q] -= L[i, j, q] * B[k, j, q]
-            for q in range(W):
-                B[k, i, q] /= L[i, i, q]
+                _less(B[k, i], L[i, j], B[k, j])
+            _over(B[k, i], L[i, i])
+
+
+@kernel(fastmath=_FAST)
+def _turn(x, y, co, si):
+    """Rotate two rows (W) into each other."""
+    for q in range(W):
+        u, v = x[q], y[q]
+        x[q], y[q] = co[q] * u - si[q] * v, si[q] * u + co[q] * v
 
 
 @kernel(fastmath=_FAST)
@@ -197,15 +212,10 @@ def _jacobi(B, V, m, co, si):
                     co[q] = 1 / np.sqrt(1 + t * t)
                     si[q] = t * co[q]
                 for k in range(m):
-                    for q in range(W):
-                        u, v = B[k, i, q], B[k, j, q]
-                        B[k, i, q], B[k, j, q] = co[q] * u - si[q] * v, si[q] * u + co[q] * v
+                    _turn(B[k, i], B[k, j], co, si)
                 for k in range(m):
-                    for q in range(W):
-                        u, v = B[i, k, q], B[j, k, q]
-                        B[i, k, q], B[j, k, q] = co[q] * u - si[q] * v, si[q] * u + co[q] * v
-                        u, v = V[k, i, q], V[k, j, q]
-                        V[k, i, q], V[k, j, q] = co[q] * u - si[q] * v, si[q] * u + co[q] * v
+                    _turn(B[i, k], B[j, k], co, si)
+                    _turn(V[k, i], V[k, j], co, si)
 
 
 @kernel(fastmath=_FAST)
@@ -218,10 +228,8 @@ def _ritz_values(Q, m, k, L, f, B, V, C, theta, residual, error):
     for c in range(m):  # coefficients in the given vectors: f L⁻ᵀ V
         for i in range(m - 1, -1, -1):
             for j in range(i + 1, m):
-                for q in range(W):
-                    V[i, c, q] -= L[j, i, q] * V[j, c, q]
-            for q in range(W):
-                V[i, c, q] /= L[i, i, q]
+                _less(V[i, c], L[j, i], V[j, c])
+            _over(V[i, c], L[i, i])
     order = np.empty(m, np.int64)
     for q in range(W):
         for i in range(m):

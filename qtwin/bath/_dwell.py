@@ -59,5 +59,5 @@ def legs_of(edges, schedule):
         overlap = np.minimum(edges[1:], high) - np.maximum(edges[:-1], low)
         cells = np.flatnonzero(overlap > 0)
         if b < a:
-            cells = cells[::-1]
+            cells = cells[::-1].copy()  # not a view, for which the kernels would be compiled again
         yield Leg(None, cells, overlap[cells] / speed, speed, piece)

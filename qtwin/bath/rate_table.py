@@ -357,4 +357,6 @@ def warm() -> None:
     from ..schedule import AnnealingFunctions, AnnealSchedule
 
     model, functions = IsingModel([0.2, 0.6, 1.0], np.eye(3, k=1)), AnnealingFunctions.dwave("Advantage_system7.1")
-    RateTable(model, functions).gradient(AnnealSchedule.linear(1.0), np.ones(8))
+    table = RateTable(model, functions)
+    table.gradient(AnnealSchedule.linear(1.0), np.ones(8))
+    table.evolve(AnnealSchedule.linear(0.1), start=np.eye(8)[7])  # steep steps, from the top

@@ -15,7 +15,10 @@ for n in (2, 5, 6, 9, 12):
     qtwin.spectrum(model, functions, s, levels=4, states=True, refine=True)
     qtwin.classical.lowest_levels(model, 3)
 sampler = qtwin.annealers.EmulatedAnnealer(seed=1)
-sampler.sample(qtwin.instances.chain(5, rng=1).to_bqm(), num_reads=10, annealing_time=5)
+model = qtwin.instances.chain(5, rng=1)
+sampler.sample(model.to_bqm(), num_reads=10, annealing_time=5)
+highest = dict(enumerate(qtwin.ising.spins_of(int(np.argmax(model.energies())), 5)))  # steep steps
+sampler.sample(model.to_bqm(), num_reads=10, anneal_schedule=[[0, 1], [1, 0.5], [2, 1]], initial_state=highest)
 for name, family in (("curve-chain", "chain"), ("convlstm-chain", "chain"), ("corrected-all", "all_to_all")):
     qtwin.gaps.load(name).predict([getattr(qtwin.instances, family)(5, rng=0)])
 for name in ("graph-all", "convlstm-lhz"):

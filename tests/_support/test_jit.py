@@ -1,4 +1,4 @@
-"""Kernels compile, release the GIL, and do without a cache where there is no place for one."""
+"""Kernels compile, each once, release the GIL, and do without a cache where there is no place for one."""
 
 import errno
 import os
@@ -87,3 +87,34 @@ def test_an_unwritable_cache_folder_is_no_error():
         text=True,
     )
     assert done.stdout.strip() == "(1, 3)", done.stderr
+
+
+FIRST_CALLS = """
+import sys
+import numpy as np
+from numba.core import event
+from numba.core.dispatcher import Dispatcher
+import qtwin
+with event.install_recorder("numba:compile") as recorder:
+    for n in range(1, 11):
+        model = qtwin.instances.qubo(n, rng=n)
+        for levels, states in ((2, False), (3 if n > 1 else 2, True)):
+            qtwin.spectrum(model, qtwin.AnnealingFunctions.linear(), [0.0, 0.5, 1.0], levels=levels, states=states)
+    qtwin.annealers.EmulatedAnnealer(seed=1).sample(qtwin.instances.chain(4, rng=1).to_bqm(), num_reads=10)
+print(*{e.data["dispatcher"].py_func.__module__ for _, e in recorder.buffer})
+modules = [vars(module) for name, module in list(sys.modules.items()) if name.startswith("qtwin")]
+for kernel in {k for names in modules for k in names.values() if isinstance(k, Dispatcher) and k.signatures}:
+    print(kernel.py_func.__qualname__, len(kernel.signatures))
+"""
+
+
+def test_first_spectra_and_a_first_anneal_compile_each_kernel_once_and_nothing_large_of_numba(tmp_path):
+    """A literal or another layout makes a second signature; assigning to a slice compiles strings for its message."""
+    words = [sys.executable, "-c", FIRST_CALLS]
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    lines = subprocess.run(words, env=environment, capture_output=True, text=True, check=True).stdout.splitlines()
+    counts = dict(line.split() for line in lines[1:])
+    assert len(counts) > 30 and {"_grams", "_lanes", "chebyshev", "_evolve"} <= counts.keys()
+    assert {name for name, count in counts.items() if count != "1"} == set()
+    assert "numba.cpython.unicode" not in lines[0].split()
+    assert "stochastic_step" not in counts  # for steep anneals only
