@@ -9,10 +9,11 @@ import json
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
+from safetensors.torch import load as from_bytes
 from safetensors.torch import save as to_bytes
 
-from .files import replace
+from .files import replace, safetensors_metadata
 
 KEY = "qtwin.fit"
 COMPLEX = "~complex"  # complex tensors are stored as pairs of real numbers, under a name with this ending
@@ -33,10 +34,9 @@ def write(path, tensors, header):
 
 def read(path):
     """The tensors and the header of a checkpoint; ValueError where the file is damaged or something else."""
+    content = Path(path).read_bytes()  # once: another process may replace the file at any moment
     try:
-        with safe_open(path, framework="pt") as file:
-            header = json.loads((file.metadata() or {})[KEY])
-            plain = {name: file.get_tensor(name) for name in file.keys()}
+        plain, header = from_bytes(content), json.loads(safetensors_metadata(content)[KEY])
         expected = header.pop("sha256")
     except (SafetensorError, KeyError, ValueError, AttributeError):
         raise ValueError(f"{path} is no readable checkpoint of a fit; move it away to start anew") from None

@@ -3,6 +3,7 @@
 Standard library only.  Cost: that of writing the bytes once.
 """
 
+import json
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -29,6 +30,12 @@ def replace(path, content):
     finally:
         part.unlink(missing_ok=True)
     _sync_folder(target.parent)
+
+
+def safetensors_metadata(content: bytes) -> dict[str, str]:
+    """What a safetensors file, given as its bytes, says of itself; KeyError or ValueError where it says nothing."""
+    length = int.from_bytes(content[:8], "little")
+    return json.loads(content[8 : 8 + length])["__metadata__"]
 
 
 def _sync_folder(folder):

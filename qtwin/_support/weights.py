@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .files import replace
+from .files import replace, safetensors_metadata
 
 MANIFEST = "weights.json"
 LARGEST = 7_000_000  # bytes of a shipped file
@@ -90,9 +90,7 @@ def read(stem, folder, *, key, remedy):
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != _manifest(folder, remedy).get(path.name, {}).get("sha256"):
         raise ValueError(f"the weights {path} are not those that {MANIFEST} lists (wrong sha256); {remedy}")
-    length = int.from_bytes(content[:8], "little")
-    header = json.loads(json.loads(content[8 : 8 + length])["__metadata__"][key])
-    return load(content), header
+    return load(content), json.loads(safetensors_metadata(content)[key])
 
 
 def _manifest(folder, remedy="move it away"):

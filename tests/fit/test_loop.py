@@ -302,6 +302,27 @@ def test_a_checkpoint_of_another_run_is_refused_and_kept(tmp_path):
     assert path.read_bytes() == kept
 
 
+def test_a_checkpoint_is_read_whole_while_another_thread_replaces_it(tmp_path):
+    path, stop = tmp_path / "run.checkpoint", threading.Event()
+    write(path, {"x": torch.zeros(9)}, {"k": 0})
+
+    def replace_it():
+        for k in range(1, 10**6):
+            if stop.is_set():
+                return
+            write(path, {"x": torch.full((9,), float(k))}, {"k": k})
+
+    writer = threading.Thread(target=replace_it)
+    writer.start()
+    try:
+        found = [read(path) for _ in range(3000)]
+    finally:
+        stop.set()
+        writer.join()
+    assert all(tensors["x"].eq(header["k"]).all() for tensors, header in found)
+    assert len({header["k"] for _, header in found}) > 10
+
+
 def test_checkpoints_hold_complex_shared_and_strided_tensors(tmp_path):
     path, base = tmp_path / "file", torch.arange(6.0).reshape(2, 3)
     tensors = {"c": torch.tensor([1 + 2j, -3j]), "a": base, "b": base, "t": base.T, "n": torch.tensor(3)}
