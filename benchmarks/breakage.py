@@ -1,7 +1,7 @@
-"""``python -m benchmarks.breakage``: break it once, and see a named test fail.
+"""``python -m benchmarks.breakage [WORD …]``: break it once, and see a named test fail.
 
 Each mutation replaces one exact text in a copy of the tree. Its tests must pass before and fail after; a text that is
-no longer there is an error, so the list cannot rot in silence.
+no longer there is an error, so the list cannot rot in silence.  WORD: mutations whose names hold it.
 """
 
 import os
@@ -63,6 +63,41 @@ MUTATIONS = [
         ),
     ),
     Mutation(
+        "ω for ω²",
+        "qtwin/rules.py",
+        "return 1 / (g**2 + _omega(omega, g) ** 2)",
+        "return 1 / (g**2 + _omega(omega, g))",
+        ("tests/test_rules.py::test_roland_cerf_is_one_over_the_gap_and_omega_squared",),
+    ),
+    Mutation(
+        "a rule left out",
+        "qtwin/rules.py",
+        '    "inverse_gap": Rule(',
+        '    "forgotten": Rule(',
+        ("tests/test_rules.py::test_the_table_holds_every_rule",),
+    ),
+    Mutation(
+        "another stream",
+        "qtwin/families.py",
+        "stream=1,",
+        "stream=5,",
+        ("tests/gaps/test_data.py::test_the_draws_never_change",),
+    ),
+    Mutation(
+        "validation in bfloat16",
+        "qtwin/fit/_step.py",
+        'with torch.no_grad(), float32_products("highest"):',
+        'with torch.no_grad(), float32_products("medium"):',
+        ("tests/fit/test_loop.py::test_validation_asks_for_float32_whatever_training_takes",),
+    ),
+    Mutation(
+        "a floor broken",
+        "qtwin/_support/jit.py",
+        "from numba import njit\n",
+        "from numba import njit\n\n\ndef _upward():\n    from qtwin import course\n",
+        ("tests/test_package.py::test_imports_point_one_way",),
+    ),
+    Mutation(
         "skipped slope rule",
         "qtwin/schedule/anneal.py",
         "too_steep = np.abs(change)",
@@ -108,13 +143,14 @@ def failures(tree, test):
     return lines if done.returncode in (0, 1) else None
 
 
-def main():
+def main(words):
+    chosen = [one for one in MUTATIONS if not words or any(word in one.name for word in words)]
     bad = 0
     with tempfile.TemporaryDirectory() as folder:
         tree = Path(folder) / "tree"
         copy_tree(tree)
         print(f"{'mutation':<20} {'before':>8} {'after':>10}  test")
-        for mutation in MUTATIONS:
+        for mutation in chosen:
             before = {test: failures(tree, test) for test in mutation.tests}
             original = (tree / mutation.file).read_bytes()
             mutate(tree, mutation)
@@ -133,4 +169,4 @@ def _count(after):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
