@@ -24,6 +24,7 @@ import numpy as np
 
 from ..._support.progress import bar
 from ..._support.threads import one_blas_thread
+from ...hamiltonian import energies_of
 from ...typing import Annealing, Array, Model, Numbers
 from ._checkpoint import Store, identity
 from ._run import Run
@@ -239,9 +240,7 @@ def _run(options: Recipe, model: Any, functions: Annealing, s: Array, levels, se
     from ._exact_runs import AccurateRun, PaperRun
     from ._grid import Grid
 
-    energies = np.asarray(model.energies(), float)
-    if energies.shape != (1 << n,) or not np.isfinite(energies).all():
-        raise ValueError(f"energies() must give {1 << n} finite numbers for n={n}, got shape {energies.shape}")
+    energies = energies_of(model)
     kind = PaperRun if isinstance(options, Paper) else AccurateRun
     return kind(Grid(energies, functions, s), int(levels), options, seed), (energies,)
 
