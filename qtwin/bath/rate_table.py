@@ -26,7 +26,7 @@ from scipy.optimize import brentq
 from .._support.validate import integer
 from ..hamiltonian import checked_problem
 from ..ising import IsingModel
-from ..schedule import AnnealingFunctions
+from ..schedule import AnnealingFunctions, AnnealSchedule
 from ..schedule.anneal import checked_schedule
 from ..typing import Array, Numbers
 from . import level_count
@@ -353,9 +353,6 @@ def _freeze(A, name):
 
 def warm() -> None:
     """Compile the kernels once, on a small problem."""
-    from ..ising import IsingModel
-    from ..schedule import AnnealingFunctions, AnnealSchedule
-
     model, functions = IsingModel([0.2, 0.6, 1.0], np.eye(3, k=1)), AnnealingFunctions.dwave("Advantage_system7.1")
     table = RateTable(model, functions)
     table.gradient(AnnealSchedule.linear(1.0), np.ones(8))

@@ -27,7 +27,7 @@ from .._support.jit import kernel
 from .._support.threads import one_blas_thread
 from ..hamiltonian import checked_problem
 from ..ising import IsingModel
-from ..schedule import AnnealingFunctions
+from ..schedule import AnnealingFunctions, AnnealSchedule
 from ..schedule.anneal import checked_schedule
 from ..typing import Array
 from ._quadrature import filon, magnus, phases
@@ -357,9 +357,6 @@ def _turn(psi, energies, angle):
 
 def warm() -> None:
     """Compile the kernels once, both methods on a small problem."""
-    from ..ising import IsingModel
-    from ..schedule import AnnealingFunctions, AnnealSchedule
-
     model = IsingModel([0.2, 0.6, 1.0], np.eye(3, k=1))
     for method in ("frame", "strang"):
         evolve(model, AnnealingFunctions.linear(), AnnealSchedule.linear(1.0), method=method)
