@@ -33,6 +33,7 @@ import torch
 
 from .._support.memory import freed_memory_kept
 from .._support.progress import bar
+from .._support.validate import integer, number
 from ..typing import Array, IntArray, Stop
 from ._data_parallel import Team, processes
 from ._step import OPTIMISERS, Training, float32_products
@@ -89,18 +90,16 @@ class Plan:
 
     def __post_init__(self):
         for name in ("steps", "every"):
-            value = getattr(self, name)
-            if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
-                raise ValueError(f"{name} must be an integer ≥ 1, got {value!r}")
-            object.__setattr__(self, name, int(value))
+            object.__setattr__(self, name, integer(name, getattr(self, name), 1))
         if self.optimiser not in OPTIMISERS:
             raise ValueError(f"optimiser must be one of {', '.join(OPTIMISERS)}, got {self.optimiser!r}")
         if self.shape not in SHAPES:
             raise ValueError(f"shape must be one of {', '.join(SHAPES)}, got {self.shape!r}")
-        _between(self, "lr", 0 < _float(self.lr) < np.inf, "a number > 0")
-        _between(self, "clip", self.clip is None or 0 < _float(self.clip) < np.inf, "a number > 0, or None")
-        _between(self, "weight_decay", 0 <= _float(self.weight_decay) < np.inf, "a number ≥ 0")
-        _between(self, "warmup", 0 <= _float(self.warmup) < 1, "a part of the steps, in [0, 1)")
+        object.__setattr__(self, "lr", number("lr", self.lr, above=0))
+        object.__setattr__(self, "weight_decay", number("weight_decay", self.weight_decay, least=0))
+        object.__setattr__(self, "warmup", number("warmup", self.warmup, least=0, below=1))
+        if self.clip is not None:
+            object.__setattr__(self, "clip", number("clip", self.clip, above=0))
 
     def rate(self, step: int) -> float:
         """The learning rate of a step 0 … steps - 1."""
@@ -217,14 +216,13 @@ def fit(
     """
     if not isinstance(plan, Plan):
         raise TypeError(f"plan must be a fit.Plan, like Plan(steps=1000), got {type(plan).__name__}")
-    if not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise ValueError(f"seed must be an integer ≥ 0, got {seed!r}")
+    seed = integer("seed", seed, 0)
     home = next((p.device for p in network.parameters() if p.requires_grad), None)
     if home is None:
         raise ValueError(f"the network {type(network).__name__} has no parameters to train")
     team = Team()
     device, was_training = _device(device, team.rank), network.training
-    run = Training(network.to(device), plan, int(seed), team, device)
+    run = Training(network.to(device), plan, seed, team, device)
     try:
         if checkpoint is not None and Path(checkpoint).exists():
             run.resume(checkpoint)
@@ -272,19 +270,6 @@ def asked(stop: Stop | None) -> bool:
     (False, True)
     """
     return False if stop is None else stop.is_set() if hasattr(stop, "is_set") else stop()
-
-
-def _float(value):
-    """A number as a float, NaN for anything else."""
-    fine = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-    return float(value) if fine else np.nan
-
-
-def _between(plan, name, fine, words):
-    value = getattr(plan, name)
-    if not fine:
-        raise ValueError(f"{name} must be {words}, got {value!r}")
-    object.__setattr__(plan, name, None if value is None else float(value))
 
 
 @contextmanager
