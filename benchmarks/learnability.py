@@ -78,7 +78,7 @@ def full():
         *(Config("fcnn", "all_to_all", M, 90_000, 8, 2, **small) for M in (5, 6)),
         *(Config("lstm", family, 8, 90_000, 20, 1, zoo=True) for family in ("chain", "all_to_all")),
         Config("lstm", "regular", 8, 60_000, 6, 1),
-        *against_size("lstm", 18_000, 8, 1, {family: (6,) for family in large}),
+        *against_size("lstm", 18_000, 8, 1, dict.fromkeys(large, (6,))),
     ]
 
 

@@ -198,16 +198,16 @@ def main(words=None):
     options = parser.parse_args(words)
     if options.names == ["stored"]:
         show(stored(), options.thirds)
-        return None
+        return
     if options.names == ["data"]:
         for largest in [M for M in (10, 12, 14, 16, 18, 20, 22) if M <= options.largest]:  # the quick ones first
             for family in DRAWN:
                 found = test_curves(family, options.data, largest)
                 print(family, {M: len(curves) for M, curves in found.items()}, flush=True)
         print("lhz", {M: len(curves) for M, curves in test_curves("lhz", options.data, 4).items()})
-        return None
+        return
     show(_all_rows(options), options.thirds)
-    return None
+    return
 
 
 def _all_rows(options):

@@ -112,7 +112,7 @@ def main():
     folder = ROOT / "notebooks"
     for path in sorted(folder.rglob("[0-9]*.ipynb")):
         name = path.relative_to(folder).as_posix()
-        if ".ipynb_checkpoints" in path.parts or options.names and not any(part in name for part in options.names):
+        if ".ipynb_checkpoints" in path.parts or (options.names and not any(part in name for part in options.names)):
             continue
         measured = measure(path)
         nbval = f"{passes(path, options.repeat)}/{options.repeat}" if options.repeat else ""

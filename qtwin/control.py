@@ -90,7 +90,7 @@ def optimise(
     if not isinstance(table, RateTable) or table.model.n != model.n:
         raise ValueError(f"table must be a RateTable of {model.n} spins, got {table!r}; build one of this problem")
     weights = _goal(model, states)
-    total = int(round(T_us * TICKS_PER_US))
+    total = round(T_us * TICKS_PER_US)
     tried = [AnnealSchedule.linear(total / TICKS_PER_US), *_of_rules(spectrum, T_us, most, properties)]
     for count in range(most, 2, -1):
         found = _legal(table, weights, _knots(table, count), total, shortest)

@@ -64,10 +64,10 @@ def main(words):
     found = [name for name in found if not words or any(word in name.place for word in words)]
     for name in found:
         lacks = [w for w, fine in (("types", name.typed is not False), ("words", name.documented)) if not fine]
-        if lacks or "--examples" in words and not name.example:
+        if lacks or ("--examples" in words and not name.example):
             print(f"{name.place}: {', '.join(lacks) or 'no example'}")
     functions = [name for name in found if name.typed is not None]
-    print(f"{sum(map(lambda n: n.typed, functions))} of {len(functions)} functions typed;", end=" ")
+    print(f"{sum(n.typed for n in functions)} of {len(functions)} functions typed;", end=" ")
     print(
         f"{sum(n.documented for n in found)} of {len(found)} names documented; {sum(n.example for n in found)} examples"
     )

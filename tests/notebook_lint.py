@@ -120,7 +120,8 @@ def lesson_card(notebook):
 
 def one_title(notebook):
     prose = [
-        "" if c["cell_type"] == "code" else re.sub(r"```.*?```", "", source(c), flags=re.S) for c in notebook["cells"]
+        "" if c["cell_type"] == "code" else re.sub(r"```.*?```", "", source(c), flags=re.DOTALL)
+        for c in notebook["cells"]
     ]
     titles = [len(re.findall(r"^# ", text, re.MULTILINE)) for text in prose]
     if titles[0] != 1 or sum(titles) != 1:

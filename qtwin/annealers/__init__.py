@@ -5,9 +5,9 @@ from .emulated import CONTROL_ERRORS, GUARD_LIMIT, MOST_LEVELS, EmulatedAnnealer
 
 __all__ = [
     "CONTROL_ERRORS",
-    "EmulatedAnnealer",
     "GUARD_LIMIT",
     "MOST_LEVELS",
+    "EmulatedAnnealer",
     "annealer",
     "record",
     "warm",

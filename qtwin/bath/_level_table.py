@@ -10,6 +10,7 @@ Cost for n = 16 and K levels: about a hundred points, each a filtered block of K
 multiplications; states are kept at two neighbouring points only.
 """
 
+import itertools
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 from functools import cache
@@ -248,7 +249,7 @@ def _close(levels, x):
     """Groups (first, last + 1) of several levels, neighbours closer than an anneal or the solver tells apart."""
     width = max(SAME * np.ptp(levels), float(_least_gap(x)))
     ends = np.flatnonzero(np.diff(levels, prepend=-np.inf, append=np.inf) > width)
-    return [(a, b) for a, b in zip(ends[:-1], ends[1:], strict=True) if b - a > 1]
+    return [(a, b) for a, b in itertools.pairwise(ends) if b - a > 1]
 
 
 def _aligned(levels, states, x, before):

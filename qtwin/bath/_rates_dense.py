@@ -185,8 +185,10 @@ class _DenseSource:
         return np.where(gaps < least, 0.0, coupling[:, 1:] ** 2 / np.maximum(gaps, 1e-9) ** 4).sum(1)
 
     def _with_crossings(self, s, drive, lowest, gap):
-        """The drive, and where the ground state changes its nature between two cells that at the gap's
-        minimum between them: such a crossing is narrower than a cell.  A level that is degenerate there does not."""
+        """The drive; where the ground state changes its nature between two cells, that at the gap's minimum there.
+
+        Such a crossing is narrower than a cell.  A level that is degenerate there does not.
+        """
         kept = np.einsum("gxm,gx->gm", lowest[:-1], lowest[1:, :, 0]) ** 2  # (G-1, 2)
         drive = drive.copy()
         apart = (gap[:-1] >= ALIKE) & (gap[1:] >= ALIKE)

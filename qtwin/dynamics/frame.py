@@ -7,6 +7,7 @@ basis (SVD), so random signs of an eigensolver change nothing, and a crossing th
 diabatically. Cost: one dense eigenproblem of size 2^n a point, about a thousand points.
 """
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -105,7 +106,7 @@ class Frame:
     def _refine(self, points):
         """Cut cells in two where states turn, until they turn little or are too narrow to matter."""
         grid = sorted(points)
-        stack = list(zip(grid[:-1], grid[1:], strict=True))
+        stack = list(itertools.pairwise(grid))
         while stack and len(points) < MOST_POINTS:
             a, b = stack.pop(0)
             if b - a > NARROW and _turning(points[a], points[b], self.crossing) > TURN:

@@ -18,9 +18,9 @@ from .result import Result
 from .statistics import Interval, effect_seen, interval, power, runs_needed
 
 __all__ = [
+    "TOLERANCE",
     "Interval",
     "Result",
-    "TOLERANCE",
     "compare",
     "effect_seen",
     "exact_spectrum",

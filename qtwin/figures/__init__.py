@@ -30,7 +30,6 @@ from .twin import plot_twin
 __all__ = [
     "COLOURS",
     "Figure",
-    "template",
     "plot_comparison",
     "plot_energies",
     "plot_energy_histogram",
@@ -53,4 +52,5 @@ __all__ = [
     "plot_seed_curves",
     "plot_spectrum",
     "plot_twin",
+    "template",
 ]

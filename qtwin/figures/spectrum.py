@@ -330,7 +330,7 @@ def _gaps_finding(curves, unit, symbol):
 
 def _gaps_words(curves, unit, symbol):
     if len(curves) == 1:
-        ((s, gap, low, where),) = curves.values()
+        ((_s, gap, low, where),) = curves.values()
         ends = f"It starts at {number(gap[0])} and ends at {with_unit(number(gap[-1]), unit)}"
         return f"The gap E₁ − E₀: {with_unit(number(low), unit)} at {symbol} = {number(where, 2)} (dot). {ends}."
     each = [f"{name} {with_unit(number(c[2]), unit)} at {symbol} = {number(c[3], 2)}" for name, c in curves.items()]

@@ -125,7 +125,7 @@ def checked_counts(
         if not kind.fits(M):
             raise ValueError(f"{kind.plural} need an even number of spins, got M={M}; take even sizes only")
     if not isinstance(per_size, dict):
-        per_size = {M: per_size for M in sizes}
+        per_size = dict.fromkeys(sizes, per_size)
     counts = {}
     for M in sizes:
         count = per_size.get(M)

@@ -441,7 +441,7 @@ def _projected(vectors, images):
 def _tangent(state, found, v, basis, norm):
     """Derivatives of the projected, normalised state by θ: (M, P)."""
     root = np.sqrt(found.weight)
-    size, sign = state.network.log(state.theta, found.x)
+    size, _sign = state.network.log(state.theta, found.x)
     unit = size.max()
     length = np.linalg.norm(root * np.exp(size - unit))
     X = state.network.scaled_jacobian(state.theta, found.x, unit) * (root / (length * norm))[:, None]

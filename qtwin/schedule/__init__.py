@@ -11,10 +11,10 @@ from .functions import AnnealingFunctions, _exponential, _fit, _interpolated, _l
 from .solver import TICKS_PER_US, TOLERANCE
 
 __all__ = [
-    "AnnealSchedule",
-    "AnnealingFunctions",
     "TICKS_PER_US",
     "TOLERANCE",
+    "AnnealSchedule",
+    "AnnealingFunctions",
 ]
 
 __test__ = under(__name__, AnnealSchedule, AnnealingFunctions, _exponential, _fit, _interpolated, _linear)

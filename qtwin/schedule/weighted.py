@@ -86,7 +86,7 @@ def follow(
     if knots not in ("best", "uniform"):
         raise ValueError(f"knots must be 'best' or 'uniform', got {knots!r}")
     times = np.concatenate([[0.0], np.cumsum(_dwell(grid, w, float(t_us), shortest))])
-    total = int(round(t_us * TICKS_PER_US))
+    total = round(t_us * TICKS_PER_US)
     for count in range(most, 1, -1):  # fewer points where the grid of times leaves no room for more
         chosen = _knots(grid, times, count, knots)
         ticks = whole_ticks(np.diff(np.interp(chosen, grid, times)), np.diff(chosen), total, shortest)

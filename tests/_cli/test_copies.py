@@ -90,7 +90,7 @@ def test_an_edited_new_copy_is_never_lost(folders, capsys):
 
 
 def test_edits_survive_a_lost_manifest_and_broken_json(folders, capsys):
-    source, work = folders
+    _source, work = folders
     lay(folders, capsys)
     (work / "00_start.ipynb").write_text("not json")
     (work / ".copies.json").unlink()

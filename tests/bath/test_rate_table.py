@@ -1,5 +1,6 @@
 """The bath against closed forms, plain numpy, scipy's expm, Gibbs states and qutip's brmesolve."""
 
+import itertools
 import subprocess
 import sys
 
@@ -62,7 +63,7 @@ def test_broadened_rate_is_the_integral(bath, omega):
 
     lines = [np.arctan(x / narrow) for x in (centre - 9 * W, centre - W, centre, centre + W, centre + 9 * W)]
     inner = sorted({*lines, 0.0})
-    integral = sum(quad(integrand, a, b, limit=400)[0] for a, b in zip(inner, inner[1:], strict=False))
+    integral = sum(quad(integrand, a, b, limit=400)[0] for a, b in itertools.pairwise(inner))
     assert float(bath.gamma(omega)) == pytest.approx(omega**2 * integral, rel=2e-4)
 
 

@@ -92,7 +92,7 @@ def test_medians_over_seeds():
 
 
 def test_fine_tuning_starts_from_what_was_learned(monkeypatch, tmp_path):
-    monkeypatch.setattr(_flow_parts, "TUNING", {name: (2, 2, 1e-5, 1e-5, 2) for name in ("SpinSRU", "PadSRU 512")})
+    monkeypatch.setattr(_flow_parts, "TUNING", dict.fromkeys(("SpinSRU", "PadSRU 512"), (2, 2, 1e-05, 1e-05, 2)))
     monkeypatch.setattr(_flow_parts, "TUNING_SEEDS", (0, 2))
     monkeypatch.setattr(_flow_parts, "PadSRU", lambda width: PadSRU(8))
     monkeypatch.setattr(_flow_parts, "PAD_BASE", replace(_flow_parts.PAD_BASE, options={"width": 8}, steps=2))

@@ -43,7 +43,7 @@ def test_parameters_go_to_netket_and_back():
 
 
 def test_our_side_goes_down():
-    model, s, A, B, exact, theta = netket.problem("TFIM", 6)
+    model, _s, A, B, exact, theta = netket.problem("TFIM", 6)
     assert exact == pytest.approx(np.linalg.eigvalsh(kron_hamiltonian(model, A, B))[0], rel=1e-9)
     thetas, seconds, setup = netket.ours(model, A, B, theta, 1.0)
     assert thetas.shape == (netket.BLOCKS, theta.size) and (seconds > 0).all() and setup > 0

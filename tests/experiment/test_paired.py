@@ -391,7 +391,7 @@ def test_figure_shows_the_intervals(result):
 def test_source_b_problems_are_ten_random_qubos():
     problems = source_b_problems(0)
     assert [m.n for m in problems.values()] == [4] * 5 + [6] * 5
-    assert len({m for m in problems.values()}) == 10 and problems == source_b_problems(0) != source_b_problems(1)
+    assert len(set(problems.values())) == 10 and problems == source_b_problems(0) != source_b_problems(1)
     for model in problems.values():  # QUBO entries within [-5, 5]: symmetric, so J = Q/2
         assert np.abs(model.J).max() <= 2.5
 

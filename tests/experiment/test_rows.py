@@ -179,9 +179,8 @@ def test_two_processes_at_one_checkpoint_wait_or_are_told(tmp_path, monkeypatch)
     path = tmp_path / "rows.db"
     rows, connect = Rows(path, "a"), sqlite3.connect
     monkeypatch.setattr(sqlite3, "connect", lambda *args, **options: connect(*args, timeout=0.05, **options))
-    with rows._transaction():
-        with pytest.raises(ValueError, match="rows.db is in use; give another path"):
-            rows.add(block(0))
+    with rows._transaction(), pytest.raises(ValueError, match="rows.db is in use; give another path"):
+        rows.add(block(0))
 
 
 def written():

@@ -24,7 +24,7 @@ def test_every_model_has_one_look_of_its_own_among_those_shown_together():
         ("gates-0.1", "Strang", "Suzuki, fourth order"),
     )
     for names in together:
-        drawn = lines(figures.plot_flow({name: (X, X) for name in names}, **WORDS))
+        drawn = lines(figures.plot_flow(dict.fromkeys(names, (X, X)), **WORDS))
         looks = [(t.line.color, t.line.dash, t.marker.color, t.mode) for t in drawn.values()]
         assert len(set(looks)) == len(names) == len(drawn)
     assert {"dot"} == {LOOKS[name][1] for name in ("nothing moves", "last value")}

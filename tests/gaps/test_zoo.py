@@ -92,7 +92,7 @@ def test_order_and_company_of_the_models_do_not_matter(name):
     assert together.std(axis=0).max() > 1e-3
 
 
-@pytest.mark.parametrize("name", [name for name in ANY_SIZE if name not in ("convlstm-chain-paper",)])
+@pytest.mark.parametrize("name", [name for name in ANY_SIZE if name != "convlstm-chain-paper"])
 def test_gauge_copies_have_one_prediction(name):
     model = instances(name, SHIPPED[name].sizes[-1], 1)[0]
     spins = np.where(np.arange(model.n) % 3 == 1, -1, 1)
@@ -166,7 +166,7 @@ def test_widths_beyond_training_are_those_of_the_nearest_size(tiny):
     _, widths, _ = packing.read("curve-chain", tiny)
     for M, nearest in ((2, 3), (4, 5), (9, 5)):
         with pytest.warns(zoo.OutsideTraining, match=f"sizes {M} .trained on 3, 5.*nearest trained size"):
-            found, low, high = network.predict(instances("curve-chain", M, 2), interval=True)
+            found, _low, high = network.predict(instances("curve-chain", M, 2), interval=True)
         assert np.allclose(np.log1p(high) - np.log1p(found), widths[nearest], atol=1e-6)
 
 

@@ -83,7 +83,7 @@ def test_the_shipped_first_view_shows_exact_curves():
 
 
 def test_the_true_gap_is_the_librarys_and_the_instance_slider_moves_it(lab):
-    h, J, gap = exact_curves("chain", 3, 40, "test", lambda done: None)
+    _h, _J, gap = exact_curves("chain", 3, 40, "test", lambda done: None)
     models = dataset("chain", 3, 40, seed=lab_run.SEED, split="test", progress=False)[3].models()
     np.testing.assert_allclose(gap, gap_curves(models, AnnealingFunctions.linear(), LAMBDAS), atol=1e-9)
     before = trace(lab._gap_panel, "true gap")[1]

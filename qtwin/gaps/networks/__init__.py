@@ -24,11 +24,11 @@ from .sequence import (
 
 __all__ = [
     "FAMILIES",
+    "FCNN",
+    "LSTM",
     "POINTS",
     "POOLS",
     "SOURCE_SHAPES",
-    "FCNN",
-    "LSTM",
     "Block",
     "ClassicalNetwork",
     "ConvLSTM",

@@ -20,6 +20,8 @@ multiplies bfloat16, ConvLSTM, LSTM and CurveCNN round the factors of their prod
 gates and sums stay float32, and evaluation is float32 throughout.
 """
 
+import itertools
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -82,7 +84,7 @@ class FCNN(CurveNetwork):
         usual = shapes.get(size, shapes[None])
         depth, width = depth or usual[0], width or usual[1]
         widths = [flat_width(size, family), *[width] * depth]
-        hidden = [nn.Linear(a, b) for a, b in zip(widths, widths[1:], strict=False)]
+        hidden = [nn.Linear(a, b) for a, b in itertools.pairwise(widths)]
         head = nn.Linear(width, POINTS)
         self.layers = nn.Sequential(*[m for linear in hidden for m in (linear, nn.ReLU())], head)
         for linear in (*hidden, head):
@@ -341,7 +343,7 @@ def _instances(h, J, network):
 
 def _gates(widths, taps):
     """Weights of LSTM layers; the forget gate starts open (bias 1)."""
-    pairs = list(zip(widths, widths[1:], strict=False))
+    pairs = list(itertools.pairwise(widths))
     weight_x = [torch.randn(taps * a, 4 * b) * (taps * a) ** -0.5 for a, b in pairs]
     weight_h = [torch.randn(taps * b, 4 * b) * (2 * taps * b) ** -0.5 for _, b in pairs]
     bias = [torch.cat([torch.zeros(b), torch.ones(b), torch.zeros(2 * b)]) for _, b in pairs]

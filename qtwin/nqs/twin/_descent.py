@@ -96,8 +96,10 @@ def descend(theta, grid, points, head, below, floor=None, *, steps=60, start=COL
 
 
 def _shift(sigma, mu, width, step, start, gap):
-    """ε (B,): units of the residual σ, plus the annealed width; above the ground state tied to ``gap`` over the level
-    below, at first and wherever steps fail (damping mu > 1)."""
+    """ε (B,): units of the residual σ, plus the annealed width.
+
+    Above the ground state tied to ``gap`` over the level below, at first and wherever steps fail (damping mu > 1).
+    """
     shift = SHIFT * sigma * np.maximum(mu, 1e-2) + 1e-12 * width
     if gap is not None:
         cautious = gap if start is COLD and step < SAFE_STEPS else np.minimum(shift, gap)

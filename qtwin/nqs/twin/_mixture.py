@@ -5,6 +5,7 @@ configurations stand for the sum over all of them: Σ_x f(x) ≈ Σ_m f(x_m) w_m
 the q_k relative to each other come from the same configurations, self-consistently (Shirts, Chodera 2008).
 """
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,8 +28,11 @@ class State:
 
 @dataclass(frozen=True)
 class Vectors:
-    """States on the pooled configurations x (M, n), all times √w: psi (M, K), flipped = Σσx psi (M, K), energy of the
-    classical problem (M,), chain (M,) the number of the chain that each configuration comes from."""
+    """States on the pooled configurations x (M, n), all times √w.
+
+    psi: (M, K).  flipped: Σσx psi (M, K).  energy: of the classical problem (M,).  chain: (M,) the number of the chain
+    that each configuration comes from.
+    """
 
     x: np.ndarray
     psi: np.ndarray
@@ -45,7 +49,7 @@ def draw(states, model, draws=1):
     """The Vectors of states [State, …] on fresh configurations of all their chains."""
     drawn = [state.sampler.sample(state.network, state.theta, draws).x for state in states]
     first = np.cumsum([0, *(state.sampler.chains for state in states)])
-    chain = np.concatenate([np.tile(np.arange(i, j), draws) for i, j in zip(first[:-1], first[1:], strict=True)])
+    chain = np.concatenate([np.tile(np.arange(i, j), draws) for i, j in itertools.pairwise(first)])
     x = np.concatenate(drawn)
     size, sign = np.array([state.network.log(state.theta, x) for state in states]).transpose(1, 2, 0)  # (M, K)
     size = size - size.max(0)

@@ -88,7 +88,7 @@ def _shaped(device, s, dwell, t_us):
 def _in_ticks(s, dwell, t_us, properties):
     """The legal schedule of ``t_us`` through s (m,) that is closest to the times dwell (m - 1,); None without room."""
     ticks = whole_ticks(
-        np.asarray(dwell, float), np.diff(s), int(round(t_us * TICKS_PER_US)), properties["annealing_time_range"][0]
+        np.asarray(dwell, float), np.diff(s), round(t_us * TICKS_PER_US), properties["annealing_time_range"][0]
     )
     if ticks is None:
         return None

@@ -178,7 +178,7 @@ class LearningLab(w.VBox):
         """News of a run, in its thread; those of a run that was stopped or replaced are ignored."""
         with self._lock:
             if run is not self._run:
-                return
+                return None
             if news.phase in ("done", "stopped", "failed"):
                 return self._end(news)
             self._take(news)

@@ -1,5 +1,7 @@
 """Gap networks: fused layers against plain convolutions and torch.nn.LSTM; symmetries, padding, errors."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -250,7 +252,7 @@ def test_pooling_over_sites(name):
     beta = np.log(1 + np.e) + 0.1
     assert torch.allclose(pools["logsumexp"], torch.log(torch.exp(beta * x).sum(1)) / beta, atol=1e-6)
     outputs = [network(name, pool=kind)(**chains()) for kind in networks.POOLS]
-    assert all((a - b).abs().max() > 1e-3 for a, b in zip(outputs, outputs[1:], strict=False))
+    assert all((a - b).abs().max() > 1e-3 for a, b in itertools.pairwise(outputs))
 
 
 def test_unfold_puts_the_neighbours_of_a_chain_side_by_side():

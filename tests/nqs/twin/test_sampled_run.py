@@ -129,7 +129,7 @@ def test_ten_steps_at_forty_spins_hold_nothing_of_size_two_to_the_forty():
 def test_annealing_finds_the_lowest_configurations():
     model = instances.rhm(12, rng=4)
     low = low_configurations(model, np.random.default_rng(0))
-    energies, states = lowest_levels(model, 1)
+    _energies, states = lowest_levels(model, 1)
     assert index_of(low[0].astype(int)) == states[0]
     assert len(np.unique(low, axis=0)) == len(low) >= 12
     free = low_configurations(IsingModel(np.zeros(3), np.zeros((3, 3))), np.random.default_rng(0))
