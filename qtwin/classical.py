@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ._support.jit import kernel
+from ._support.validate import integer
 from .typing import Array, IntArray
 
 if TYPE_CHECKING:
@@ -64,12 +65,9 @@ def lowest_levels(model: "IsingModel", k: int = 8) -> tuple[Array, IntArray]:
     n = model.n
     if n > MAX_SPINS:
         raise ValueError(f"n={n} means 2^{n} classical states; lowest_levels goes to n={MAX_SPINS}, take fewer spins")
-    if not isinstance(k, (int, np.integer)) or isinstance(k, bool):
-        raise TypeError(f"k must be an integer, got {k!r}")
-    if not 1 <= k <= 1 << n:
-        raise ValueError(f"k must lie in 1 … {1 << n} for n={n}, got {k}")
+    k = integer("k", k, 1, 1 << n)
     h, J, units = _integers(model.h, model.J)
-    energies, states = _gray_walk(h, J, int(k))
+    energies, states = _gray_walk(h, J, k)
     order = np.lexsort((states, energies))
     return model.offset + energies[order] / units, states[order]
 

@@ -344,7 +344,7 @@ class IsingModel:
 
 def _count(nodes: Iterable[Any], n: int | None = None) -> int:
     """Number of spins: n, or one more than the largest of the nodes."""
-    if any(not isinstance(k, (int, np.integer)) or k < 0 for k in nodes):
+    if any(not isinstance(k, (int, np.integer)) or isinstance(k, bool) or k < 0 for k in nodes):
         raise ValueError("spins must be integers 0 … n-1; relabel them, or go through dimod and IsingModel.from_bqm")
     if n is not None and max(nodes, default=-1) >= n:
         raise ValueError(f"a spin has index {max(nodes)}, but n={n} allows 0 … {n - 1}")

@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from ._support.validate import number
 from .errors import TooLarge
 from .ising import MAX_ENERGY_SPINS, IsingModel, index_of, spins_of
 from .typing import Array, BoolArray, IntArray
@@ -128,9 +129,7 @@ class LHZProblem:
     def __post_init__(self) -> None:
         if not isinstance(self.model, IsingModel):
             raise TypeError(f"lhz needs a logical IsingModel, got {type(self.model).__name__}")
-        strength = float(self.strength)
-        if not np.isfinite(strength) or strength < 0:
-            raise ValueError(f"strength must be a finite number ≥ 0, got {self.strength!r}")
+        strength = number("strength", self.strength, least=0)
         J = self.model.J
         if self.auxiliary:
             J = np.block([[np.zeros((1, 1)), self.model.h[None]], [np.zeros((self.model.n, 1)), J]])

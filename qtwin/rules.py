@@ -22,13 +22,13 @@ gaps below the linewidth do not matter, 50 MHz is 2π·0.05 rad/ns.
 from collections.abc import Callable
 from dataclasses import dataclass
 from inspect import signature
-from numbers import Real
 from typing import Any
 
 import numpy as np
 
+from ._support.validate import number, rising
 from .schedule.solver import PROPERTIES, limits, whole_ticks
-from .schedule.weighted import array_of, floored, follow, grid_of
+from .schedule.weighted import array_of, floored, follow
 from .typing import Array, GapLike, Numbers, SpectrumLike
 
 __all__ = [
@@ -319,7 +319,7 @@ def _read(rule, s, **arrays):
             raise ValueError(f"{rule} takes a spectrum alone, or the grid s and its arrays; not both")
         arrays = {name: _attribute(s, name) for name in arrays}
         s = s.s
-    grid, found = grid_of(s), []
+    grid, found = rising("s", s, ends=True), []
     for name, values in arrays.items():
         if values is None:
             raise ValueError(f"{rule} needs {_NEEDED[name][1]}")
@@ -345,7 +345,4 @@ def _floored(values):
 
 
 def _omega(omega, gaps):
-    omega = gaps.max() / 20 if omega is None else omega
-    if not isinstance(omega, Real) or not 0 <= omega < np.inf:
-        raise ValueError(f"omega must be a number ≥ 0, got {omega!r}")
-    return max(float(omega), _LEAST)
+    return max(gaps.max() / 20 if omega is None else number("omega", omega, least=0), _LEAST)

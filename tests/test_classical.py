@@ -85,15 +85,15 @@ def test_largest_size_on_a_solvable_chain():
 
 
 @pytest.mark.parametrize(
-    ("n", "k", "error", "words"),
+    ("n", "k", "words"),
     [
-        (25, 8, ValueError, "n=24"),
-        (3, 0, ValueError, "1 … 8"),
-        (3, 9, ValueError, "1 … 8"),
-        (3, 2.0, TypeError, "integer"),
-        (3, True, TypeError, "integer"),
+        (25, 8, "n=24"),
+        (3, 0, "k must be an integer from 1 to 8, got 0"),
+        (3, 9, "from 1 to 8"),
+        (3, 2.0, "integer"),
+        (3, True, "integer"),
     ],
 )
-def test_refusals(n, k, error, words):
-    with pytest.raises(error, match=words):
+def test_refusals(n, k, words):
+    with pytest.raises(ValueError, match=words):
         lowest_levels(instances.tfim(n), k)

@@ -97,9 +97,9 @@ def test_refusals():
     model = qubo(3, 1)
     for call, words in (
         (lambda: optimise(model, FUNCTIONS, T_us=0.4), "0.5 … 2000 µs, got 0.4"),
-        (lambda: optimise(model, FUNCTIONS, points=1), "at least 2 points"),
+        (lambda: optimise(model, FUNCTIONS, points=1), "points must be an integer ≥ 2"),
         (lambda: optimise(model, AnnealingFunctions.linear()), "no GHz"),
-        (lambda: optimise(model, FUNCTIONS, points=2.5), "whole number, got points=2.5"),
+        (lambda: optimise(model, FUNCTIONS, points=2.5), "an integer ≥ 2, got 2.5"),
         (lambda: optimise(model, FUNCTIONS, T_us=True), "2000 µs, got True"),
         (lambda: optimise(model, FUNCTIONS, properties={}), "lack 'annealing_time_range'"),
         (lambda: optimise(model, FUNCTIONS, table=3), "must be a RateTable of 3 spins, got 3"),

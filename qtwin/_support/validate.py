@@ -4,11 +4,14 @@ True and False are no numbers here: ``seed=True`` is a slip, and so is ``levels=
 """
 
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 
+from ..typing import Array
 
-def integer(name, value, least, most=None):
+
+def integer(name: str, value: Any, least: int, most: int | None = None) -> int:
     """``value`` as an int; ValueError unless it is a whole number ≥ ``least``, and ≤ ``most`` where that is given."""
     whole = isinstance(value, Integral) and not isinstance(value, bool)
     if not whole or value < least or (most is not None and value > most):
@@ -17,24 +20,33 @@ def integer(name, value, least, most=None):
     return int(value)
 
 
-def number(name, value, *, least=None, above=None, most=None, below=None):
+def number(
+    name: str,
+    value: Any,
+    *,
+    least: float | None = None,
+    above: float | None = None,
+    most: float | None = None,
+    below: float | None = None,
+) -> float:
     """``value`` as a float; ValueError unless it is finite and within the bounds: ≥ least, > above, ≤ most, < below."""
+    value = value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
     bounds = {"≥": least, ">": above, "≤": most, "<": below}
     x = float(value) if isinstance(value, Real) and not isinstance(value, bool) else np.nan
     passes = {"≥": x >= (least or 0), ">": x > (above or 0), "≤": x <= (most or 0), "<": x < (below or 0)}
     wanted = [sign for sign, bound in bounds.items() if bound is not None]
     if not np.isfinite(x) or not all(passes[sign] for sign in wanted):
         words = " and ".join(f"{sign} {bounds[sign]:g}" for sign in wanted)
-        raise ValueError(f"{name} must be a {'number ' + words if words else 'finite number'}, got {value!r:.60}")
+        raise ValueError(f"{name} must be a {f'finite number {words}'.strip()}, got {value!r:.60}")
     return x
 
 
-def seed(value, name="seed", most=None):
+def seed(value: Any, name: str = "seed", most: int | None = None) -> int:
     """A seed as an int ≥ 0; ValueError for anything else."""
     return integer(name, value, 0, most)
 
 
-def generator(value, name="rng"):
+def generator(value: Any, name: str = "rng") -> np.random.Generator:
     """A ``numpy.random.Generator`` from a seed, or as it was given; None draws from the system, as numpy does."""
     if isinstance(value, Real | np.bool_):
         value = seed(value, name)
@@ -44,21 +56,22 @@ def generator(value, name="rng"):
         raise ValueError(f"{name} must be an integer ≥ 0 or a numpy Generator, got {value!r:.60}") from None
 
 
-def rising(name, values, *, ends=False):
+def rising(name: str, values: Any, *, ends: bool = False) -> Array:
     """A grid of anneal fractions as floats (S,); a number is a grid of one.
 
     ValueError unless they are finite, in [0, 1] and strictly rising; with ``ends`` from 0 to 1, both included.
     """
+    span = "from 0 to 1, both included" if ends else "in [0, 1]"
     try:
-        grid = np.atleast_1d(np.array(values, dtype=float))
+        given = np.atleast_1d(np.asarray(values))
+        if given.dtype.kind in "USc":  # digits in quotes and complex numbers would be taken for numbers
+            raise ValueError
+        grid = given.astype(float)
     except (TypeError, ValueError):
-        raise ValueError(f"{name} must be numbers (S,) in [0, 1], got {values!r:.60}") from None
-    if grid.ndim != 1 or grid.size == 0 or not (grid >= 0).all() or not (grid <= 1).all():
-        raise ValueError(
-            f"{name} must be a grid (S,) of anneal fractions in [0, 1], got shape {grid.shape}: {grid!s:.60}"
-        )
+        raise ValueError(f"{name} must be numbers (S,) rising {span}, got {values!r:.60}") from None
+    fits = grid.ndim == 1 and grid.size > 0 and (grid >= 0).all() and (grid <= 1).all()
+    if not fits or (ends and (grid.size < 2 or grid[0] != 0 or grid[-1] != 1)):
+        raise ValueError(f"{name} must be a grid (S,) rising {span}, got shape {grid.shape}: {grid!s:.60}")
     if (np.diff(grid) <= 0).any():
         raise ValueError(f"{name} must rise strictly; sort it and drop duplicates (np.unique)")
-    if ends and (grid.size < 2 or grid[0] != 0 or grid[-1] != 1):
-        raise ValueError(f"{name} must be a grid (S,) rising from 0 to 1, both included, got {grid!s:.60}")
     return grid

@@ -14,6 +14,7 @@ from typing import Any
 import dimod
 import numpy as np
 
+from .._support import validate
 from ..bath import DENSE_QUBITS, MAX_QUBITS, Bath, RateTable, checked_levels, default_levels
 from ..ising import index_of, spins_of
 from ..schedule import AnnealingFunctions
@@ -182,10 +183,7 @@ class EmulatedAnnealer(dimod.Sampler):
             )
         self.control_errors = _sigmas(control_errors)
         self.levels = levels if levels is None else checked_levels(levels)
-        try:
-            self._seeds = np.random.SeedSequence(seed)
-        except (TypeError, ValueError):
-            raise ValueError(f"seed must be a whole number ≥ 0, or None, got {seed!r}") from None
+        self._seeds = np.random.SeedSequence(seed if seed is None else validate.seed(seed))
         self._tables: OrderedDict[tuple[Any, int], RateTable] = OrderedDict()
         self.properties = {
             name: list(value) if isinstance(value, list) else value for name, value in PROPERTIES.items()

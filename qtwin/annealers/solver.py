@@ -209,7 +209,7 @@ def _schedule(given, properties):
         return schedule.validate(properties)
     time = given.get("annealing_time", properties["default_annealing_time"])
     low, high = properties["annealing_time_range"]
-    if not isinstance(time, Real) or not low <= time <= high:
+    if isinstance(time, bool) or not isinstance(time, Real) or not low <= time <= high:
         raise NotLegal(f"annealing_time must lie in [{low:g}, {high:g}] µs (annealing_time_range), got {time!r}")
     return AnnealSchedule.linear(float(time)).validate(properties)
 
@@ -226,7 +226,7 @@ def _check_state(given, reverse):
 def _reads(value, allowed):
     low, high = allowed
     if isinstance(value, bool) or not isinstance(value, Integral) or not low <= value <= high:
-        raise NotLegal(f"num_reads must be a whole number in [{low}, {high}] (num_reads_range), got {value!r}")
+        raise NotLegal(f"num_reads must be an integer from {low} to {high} (num_reads_range), got {value!r}")
     return int(value)
 
 
@@ -240,7 +240,7 @@ def _flag(given, name):
 def _within(given, name, properties):
     value = given.get(name, properties[f"default_{name}"])
     low, high = properties[f"{name}_range"]
-    if not isinstance(value, Real) or not low <= value <= high:
+    if isinstance(value, bool) or not isinstance(value, Real) or not low <= value <= high:
         raise NotLegal(f"{name} must lie in [{low:g}, {high:g}] µs ({name}_range), got {value!r}")
     return float(value)
 

@@ -17,7 +17,6 @@ then a product of exponentials, one for each cell it crosses.
 
 from copy import copy
 from functools import cached_property
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -307,8 +306,7 @@ class RateTable:
         >>> start.round(3).tolist(), table.evolve(AnnealSchedule.reverse(2, 0.2), start).round(1).tolist()
         ([0.0, 1.0], [1.0, 0.0])
         """
-        if isinstance(index, bool) or not isinstance(index, Integral) or not 0 <= index < 2**self.model.n:
-            raise ValueError(f"a classical state is a basis index 0 … {2**self.model.n - 1}, got {index!r}")
+        index = integer("index, a basis state,", index, 0, 2**self.model.n - 1)
         populations = self.readout[[index]]
         populations = np.ravel(populations.toarray() if hasattr(populations, "toarray") else populations)
         if populations.sum() < least:

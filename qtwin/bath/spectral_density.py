@@ -15,6 +15,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from .._support.validate import number
 from ..typing import Array, Numbers
 
 KB_GHZ_PER_MK = 0.0208366  # k_B/h
@@ -63,10 +64,8 @@ class Bath:
 
     def __post_init__(self):
         for name, value in asdict(self).items():
-            number = _number(name, value)
-            if name != "width_ghz" and number <= 0:
-                raise ValueError(f"Bath {name} must be positive, got {number:g}")
-            object.__setattr__(self, name, number)
+            bound = {"least": 0.0} if name == "width_ghz" else {"above": 0.0}
+            object.__setattr__(self, name, number(f"Bath {name}", value, **bound))
         if self.width_ghz != 0 and not 0.01 <= self.width_ghz <= WIDEST_GHZ:
             allowed = f"0 (no broadening) or at least 0.01, at most {WIDEST_GHZ:g}"
             raise ValueError(f"Bath width_ghz must be {allowed}, got {self.width_ghz:g}")
@@ -164,13 +163,3 @@ def _line(bath):
     lorentz = (np.arctan((bins + step / 2) / narrow) - np.arctan((bins - step / 2) / narrow)) / narrow
     line = np.convolve(bath.ohmic(bins) * lorentz, gauss, mode="valid")
     return np.arange(top + 1) * step, np.log(np.maximum(line, 1e-300))
-
-
-def _number(name, value):
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = np.nan
-    if not np.isfinite(number):
-        raise ValueError(f"Bath {name} must be a finite number, got {value!r}")
-    return number

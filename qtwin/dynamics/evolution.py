@@ -17,7 +17,6 @@ and anneal.
 """
 
 from dataclasses import dataclass
-from numbers import Integral, Real
 from typing import Any, Literal
 
 import numpy as np
@@ -25,6 +24,7 @@ import numpy as np
 from .._eigen.operators import dense
 from .._support.jit import kernel
 from .._support.threads import one_blas_thread
+from .._support.validate import integer, number
 from ..hamiltonian import checked_problem
 from ..ising import IsingModel
 from ..schedule import AnnealingFunctions, AnnealSchedule
@@ -167,9 +167,7 @@ def evolve(
         raise ValueError(f"method must be 'frame' or 'strang', got {method!r}")
     schedule = checked_schedule(schedule)
     checked_problem(model, functions)
-    index = isinstance(start, Integral) and not isinstance(start, bool)
-    if start is not None and not (index and 0 <= start < 2**model.n):
-        raise ValueError(f"start must be a basis index 0 … {2**model.n - 1}, got {start!r}")
+    start = None if start is None else integer("start, a basis index,", start, 0, 2**model.n - 1)
     if method == "strang":
         return _brute_force(model, functions, schedule, start, step)
     frame = _checked(frame, model, functions)
@@ -307,8 +305,7 @@ def _brute_force(model, functions, schedule, start, step):
     A, B = scale * functions.A(grid), scale * functions.B(grid)
     if step is None:
         step = 2 * np.pi / (A * model.n + B * np.ptp(energies) / 2).max() / STEPS
-    if isinstance(step, bool) or not isinstance(step, Real) or not float(step) > 0:
-        raise ValueError(f"step must be a positive time in ns (or 1/energy without a unit), got {step!r}")
+    step = number("step, a time in ns (or 1/energy without a unit),", step, above=0)
     first, last = (
         np.linalg.eigh(dense(energies, scale * float(functions.A(s)), scale * float(functions.B(s))))
         for s in (float(schedule.s[0]), float(schedule.s[-1]))

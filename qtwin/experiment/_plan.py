@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .._support.validate import integer
 from ..annealers import EmulatedAnnealer
 from ..annealers._recorded import Replayer
 from ..annealers.solver import check_duration
@@ -60,8 +61,7 @@ def make_plan(problems, schedules, runs, reads, settings, seed, properties):
     if len(models) < len(named):
         raise ValueError(f"two problems have the same name, among {', '.join(map(str, named))}")
     for name, value, least in (("runs", runs, 1), ("reads", reads, 1), ("rng", seed, 0)):
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-            raise ValueError(f"{name} must be a whole number ≥ {least}, got {value!r}")
+        integer(name, value, least)
     if not models or not schedules:
         raise ValueError(f"an experiment needs problems and schedules, got {len(models)} and {len(schedules)}")
     for name, model in models.items():

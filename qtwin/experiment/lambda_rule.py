@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import instances, rules
 from .._support.progress import bar
+from .._support.validate import seed
 from ..annealers.problem import scaled
 from ..annealers.solver import PROPERTIES
 from ..exact import Spectrum, spectrum
@@ -105,9 +106,7 @@ def source_b_problems(rng: int = 0) -> dict[str, IsingModel]:
     >>> list(problems)[:2], problems["N6-1"].n
     (['N4-1', 'N4-2'], 6)
     """
-    if isinstance(rng, bool) or not isinstance(rng, (int, np.integer)) or rng < 0:
-        raise ValueError(f"rng must be a whole number ≥ 0, got {rng!r}")
-    seeds = np.random.SeedSequence(rng).spawn(10)
+    seeds = np.random.SeedSequence(seed(rng, "rng")).spawn(10)
     sizes = [4] * 5 + [6] * 5
     return {
         f"N{n}-{k % 5 + 1}": instances.qubo(n, rng=seed) for k, (n, seed) in enumerate(zip(sizes, seeds, strict=True))

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.stats import nct
 from scipy.stats import t as student
 
+from .._support.validate import generator
 from ..typing import Numbers, Seed
 
 RESAMPLES = 4000
@@ -98,7 +99,7 @@ def _studentised(values, confidence, rng):
     n = values.size
     if n < FEWEST:
         raise ValueError(f"a bootstrap interval needs at least {FEWEST} values, got {n}; take more runs or method='t'")
-    chosen = values[np.random.default_rng(rng).integers(0, n, (RESAMPLES, n))]
+    chosen = values[generator(rng).integers(0, n, (RESAMPLES, n))]
     errors = chosen.std(axis=1, ddof=1) / np.sqrt(n)
     scores = (values.mean() - chosen.mean(1)) / np.where(errors > 0, errors, np.inf)
     return np.quantile(scores, [(1 - confidence) / 2, (1 + confidence) / 2])

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from .._support.memory import refuse_if_too_big
+from .._support.validate import generator
 from ..typing import Array, ComplexArray, Numbers, Seed, Stop
 from .physics import MAX_SPINS, states, step_length, whole
 
@@ -42,7 +43,7 @@ class Gates(nn.Module):
     def __init__(self, dt: float, *, rng: Seed = 0) -> None:
         super().__init__()
         self.dt = step_length(dt)
-        draw = np.random.default_rng(rng)
+        draw = generator(rng)
         for name, count, size in (("even", 2, 4), ("odd", 1, 4), ("left", 2, 2), ("right", 2, 2)):
             start = 0.01 * draw.normal(size=(count, size, size))
             self.register_parameter(name, nn.Parameter(torch.tensor(start)))

@@ -26,6 +26,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from .._support.memory import refuse_if_too_big
+from .._support.validate import integer, number
 from ..ising import spins_of
 from ..typing import Array, Numbers, Seed
 from .networks import SRU
@@ -242,11 +243,8 @@ class LinearPrediction:
     """
 
     def __init__(self, window: int, *, reach: int = 1, ridge: float = 1e-10) -> None:
-        if isinstance(reach, bool) or not isinstance(reach, (int, np.integer)) or reach < 0:
-            raise ValueError(f"reach must be an integer ≥ 0, got {reach!r}")
-        if not 0 <= ridge < np.inf:
-            raise ValueError(f"ridge must be a finite number ≥ 0, got {ridge!r}")
-        self.window, self.reach, self.ridge = whole("window", window), reach, ridge
+        self.window, self.reach = whole("window", window), integer("reach", reach, 0)
+        self.ridge = number("ridge", ridge, least=0)
         self.coefficients: dict[tuple[int, int], Array] | None = None
 
     def fit(self, data: Sequence[Numbers]) -> "LinearPrediction":

@@ -18,6 +18,7 @@ import scipy.linalg
 
 from .._support.memory import refuse_if_too_big
 from .._support.threads import one_blas_thread
+from .._support.validate import generator, integer
 from ..ising import classical_energies, spins_of
 from ..typing import Array, ComplexArray, Numbers, Seed
 
@@ -56,8 +57,7 @@ class Chain:
     h: float = 0.5
 
     def __post_init__(self):
-        if not isinstance(self.n, (int, np.integer)) or isinstance(self.n, bool) or not 1 <= self.n <= MAX_SPINS:
-            raise ValueError(f"n must be an integer from 1 to {MAX_SPINS}, got {self.n!r}")
+        integer("n", self.n, 1, MAX_SPINS)
         J, g, h = (_reals(value) for value in (self.J, self.g, self.h))
         if J is None or g is None or h is None or J.ndim or h.ndim or g.shape not in ((), (self.n,)):
             raise ValueError(
@@ -150,9 +150,7 @@ def _reals(value):
 
 def whole(name: str, value: object) -> int:
     """An integer ≥ 1 as int; ValueError names it otherwise."""
-    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"{name} must be an integer ≥ 1, got {value!r}")
-    return int(value)
+    return integer(name, value, 1)
 
 
 def _sizes(n, count):
@@ -181,7 +179,7 @@ def product_states(n: int, count: int, *, rng: Seed) -> ComplexArray:
     >>> psi.shape, bool(abs(physics.entanglement_entropy(psi)).max() < 1e-9)
     ((5, 8), True)
     """
-    n, count, rng = _sizes(n, count), whole("count", count), np.random.default_rng(rng)
+    n, count, rng = _sizes(n, count), whole("count", count), generator(rng)
     spin = rng.normal(size=(count, n, 2)) + 1j * rng.normal(size=(count, n, 2))
     spin /= np.linalg.norm(spin, axis=2, keepdims=True)
     return bloch_product(spin)
@@ -214,7 +212,7 @@ def haar_states(n: int, count: int, *, rng: Seed) -> ComplexArray:
     >>> physics.haar_states(3, 5, rng=1).shape
     (5, 8)
     """
-    n, count, rng = _sizes(n, count), whole("count", count), np.random.default_rng(rng)
+    n, count, rng = _sizes(n, count), whole("count", count), generator(rng)
     psi = rng.normal(size=(count, 1 << n)) + 1j * rng.normal(size=(count, 1 << n))
     return psi / np.linalg.norm(psi, axis=1, keepdims=True)
 
@@ -391,8 +389,7 @@ def entanglement_entropy(psi: Numbers, spins: int | None = None) -> Array:
     """
     psi, n = np.asarray(psi), spin_count(psi)
     cut = n // 2 if spins is None else spins
-    if cut not in range(n + 1):
-        raise ValueError(f"spins must be an integer from 0 to {n}, got {spins!r}")
+    cut = integer("spins", cut, 0, n)
     norms = np.linalg.norm(psi, axis=-1)[..., None, None]
     schmidt = np.linalg.svd(psi.reshape(*psi.shape[:-1], 1 << (n - cut), 1 << cut) / norms, compute_uv=False) ** 2
     return -(schmidt * np.log(schmidt + 1e-300)).sum(-1)

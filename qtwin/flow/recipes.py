@@ -249,12 +249,11 @@ def train(
     >>> recipes.train(small, seed=1, progress=False)
     Trained('mine', seed=1, steps=2)
     """
-    from .._support import weights
+    from .._support import validate, weights
 
     chosen = name if isinstance(name, Recipe) else recipe(name, preset)
-    if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or seed < 0:
-        raise ValueError(f"seed must be an integer ≥ 0, got {seed!r}")
-    made = {"recipe": asdict(chosen), "preset": preset, "seed": int(seed)}
+    seed = validate.seed(seed)
+    made = {"recipe": asdict(chosen), "preset": preset, "seed": seed}
     target = None if folder is None else Path(folder) / f"{chosen.name}-seed{seed}.safetensors"
     if target is not None and target.exists():
         return _read(target, chosen, made)

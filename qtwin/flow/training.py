@@ -15,6 +15,7 @@ import numpy.typing as npt
 import torch
 
 from .. import fit as loop
+from .._support.validate import generator
 from ..typing import ComplexArray, Seed
 from .networks import StateNetwork, joint, to_real
 from .physics import DT, Chain, evolve, haar_states, product_states, step_length, whole
@@ -46,7 +47,7 @@ def windows(n: int, count: int, *, rng: Seed, dt: float = DT, length: int = WIND
     >>> training.windows(3, 4, rng=1).shape
     (4, 17, 8)
     """
-    count, length, dt, rng = whole("count", count), whole("length", length), step_length(dt), np.random.default_rng(rng)
+    count, length, dt, rng = whole("count", count), whole("length", length), step_length(dt), generator(rng)
     half = (count + (int(rng.integers(2)) if count % 2 else 0)) // 2
     mixed = [
         product_states(n, max(1, count - half), rng=rng)[: count - half],

@@ -120,8 +120,7 @@ def checked_counts(
     sizes = [sizes] if isinstance(sizes, (int, np.integer)) else list(sizes)
     low, high = max(LEAST, kind.least), min(largest, kind.largest or largest)
     for M in sizes:
-        if not isinstance(M, (int, np.integer)) or isinstance(M, bool) or not low <= M <= high:
-            raise ValueError(f"sizes of {family} must be integers from {low} to {high}, got {M!r}")
+        validate.integer(f"a size of {family}", M, low, high)
         if not kind.fits(M):
             raise ValueError(f"{kind.plural} need an even number of spins, got M={M}; take even sizes only")
     if not isinstance(per_size, dict):
@@ -129,9 +128,7 @@ def checked_counts(
     counts = {}
     for M in sizes:
         count = per_size.get(M)
-        if not isinstance(count, (int, np.integer)) or isinstance(count, bool) or count < 1:
-            raise ValueError(f"per_size must be an integer ≥ 1, or a dict with one for each size; M={M} has {count!r}")
-        counts[int(M)] = count
+        counts[int(M)] = validate.integer(f"per_size (one number, or a dict by size) at M={M}", count, 1)
     return counts
 
 

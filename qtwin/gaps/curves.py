@@ -19,6 +19,7 @@ M ≤ 24.  ``levels`` hands them over, so that several curves enumerate once.
 
 import numpy as np
 
+from .._support.validate import rising
 from ..classical import lowest_levels
 from ..ising import IsingModel
 from ..typing import Array, IntArray, Numbers
@@ -249,9 +250,7 @@ def checked(h: Numbers, J: Numbers) -> tuple[Array, Array]:
 
 
 def _strengths(s):
-    s = np.array(s, float)
-    if s.ndim != 1 or s.size == 0 or not (s[0] >= 0 and s[-1] <= 1 and (np.diff(s) > 0).all()):
-        raise ValueError(f"s must rise within 0 … 1 and have shape (T,), got {np.array2string(s, threshold=6)}")
+    s = rising("s", s)
     return 1 - s, s
 
 

@@ -247,13 +247,12 @@ def train(
     import torch
 
     from .. import fit
-    from .._support import weights
+    from .._support import validate, weights
 
     chosen = name if isinstance(name, Recipe) else recipe(name, preset)
     chosen = _of_size(chosen, size)
-    if not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise ValueError(f"seed must be an integer ≥ 0, got {seed!r}")
-    made = {"recipe": asdict(chosen), "preset": preset, "seed": int(seed), "size": size}
+    seed = validate.seed(seed)
+    made = {"recipe": asdict(chosen), "preset": preset, "seed": seed, "size": size}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = chosen.network(size)

@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from .._support.validate import generator
 from ..typing import Array, Seed
 
 Values: TypeAlias = npt.NDArray[Any]  # float64, or complex128 for an RBM with complex parameters
@@ -87,7 +88,7 @@ class Network:
         """
         if n < 1 or hidden < 1:
             raise ValueError(f"n and hidden must be at least 1, got n={n}, hidden={hidden}")
-        rng, width = np.random.default_rng(rng), self.spread(n, hidden)
+        rng, width = generator(rng), self.spread(n, hidden)
         theta = rng.standard_normal(width.size) * width
         if np.dtype(dtype).kind != "c":
             return theta

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from .._support.memory import refuse_if_too_big
+from .._support.validate import generator
 from ..ising import spins_of
 from ..typing import Array, Numbers, Seed
 from ._flips import sweep
@@ -273,7 +274,7 @@ class Metropolis:
                 f"expected n, chains, sweeps ≥ 1 and 0 < power ≤ 2, got {n=}, {chains=}, {sweeps=}, {power=}"
             )
         self.n, self.chains, self.sweeps, self.power = n, chains, sweeps, power
-        self.rng = np.random.default_rng(rng)
+        self.rng = generator(rng)
         self.x = self.rng.choice([-1.0, 1.0], (chains, n))
         self.acceptance = float("nan")
 
@@ -346,7 +347,7 @@ class Direct:
     def __init__(self, n: int, count: int = 1024, *, rng: Seed = 0) -> None:
         if n < 1 or count < 1:
             raise ValueError(f"expected n, count ≥ 1, got n={n}, count={count}")
-        self.n, self.count, self.rng = n, count, np.random.default_rng(rng)
+        self.n, self.count, self.rng = n, count, generator(rng)
 
     def sample(self, network: Network, theta: Values, draws: int = 1) -> Samples:
         """draws·count independent configurations.

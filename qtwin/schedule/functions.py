@@ -10,13 +10,13 @@ error 1.9 %, 0.9 % for Advantage_system7.1).
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from numbers import Real
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
 from numpy.polynomial import Chebyshev
 
+from .._support.validate import number
 from ..typing import Array, Numbers
 from ._solver_table import read_table
 
@@ -231,9 +231,7 @@ def _fraction(s):
 
 
 def _positive(name, value, *, zero=False):
-    if not isinstance(value, Real) or not np.isfinite(value) or value < 0 or (value == 0 and not zero):
-        raise ValueError(f"{name} must be a finite number {'≥' if zero else '>'} 0, got {value!r}")
-    return float(value)
+    return number(name, value, least=0) if zero else number(name, value, above=0)
 
 
 # ---- the families of annealing functions: s → (A, B, dA/ds, dB/ds)

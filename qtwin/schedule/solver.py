@@ -5,11 +5,12 @@ any dict with the keys that it needs, as in ``sampler.properties``.
 """
 
 from collections.abc import Mapping
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
+from .._support.validate import integer
 from ..errors import NotLegal
 from ..typing import Array, IntArray
 
@@ -80,9 +81,7 @@ def limits(properties: Mapping[str, Any], points: int, **time: float) -> tuple[f
         raise NotLegal(f"{name} must lie in {shortest:g} … {longest:g} µs, got {t_us!r}")
     if round(t_us * TICKS_PER_US) < shortest * TICKS_PER_US * _LEAST_TICK:
         raise NotLegal(f"{name}={t_us!r} is below {shortest:g} µs when rounded to 0.01 µs; take a longer anneal")
-    if isinstance(points, bool) or not isinstance(points, Integral) or points < 2:
-        raise ValueError(f"a schedule needs at least 2 points, a whole number, got points={points!r}")
-    return shortest, min(int(points), property_of(properties, "max_anneal_schedule_points"))
+    return shortest, min(integer("points", points, 2), property_of(properties, "max_anneal_schedule_points"))
 
 
 def whole_ticks(dwell: Array, rise: Array, total: int, shortest: float) -> IntArray | None:

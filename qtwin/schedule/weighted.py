@@ -1,11 +1,11 @@
 """The schedule that follows a weight: t(s) = T ∫₀ˢ w / ∫₀¹ w, made legal for a solver (:mod:`qtwin.rules`)."""
 
 from collections.abc import Mapping
-from numbers import Real
 from typing import Any
 
 import numpy as np
 
+from .._support.validate import number, rising
 from ..typing import Array, Numbers
 from .anneal import AnnealSchedule
 from .solver import PROPERTIES, TICKS_PER_US, limits, whole_ticks
@@ -33,8 +33,7 @@ def floored(s: Numbers, weight: Numbers, part: float = 0.1) -> Array:
     [0.5, 1.5, 0.5]
     """
     grid, w = _weights(s, weight)
-    if not isinstance(part, Real) or not 0 <= part <= 1:
-        raise ValueError(f"part must lie in [0, 1], got {part!r}")
+    part = number("part", part, least=0, most=1)
     return (1 - part) * w / _integral(grid, w) + part
 
 
@@ -96,14 +95,6 @@ def follow(
     raise AssertionError("two points always have room")  # limits has seen to it
 
 
-def grid_of(s: Numbers) -> Array:
-    """``s`` as floats (S,); ValueError unless it rises from 0 to 1, both included."""
-    grid = _numbers(s)
-    if grid.ndim != 1 or grid.size < 2 or grid[0] != 0 or grid[-1] != 1 or not (np.diff(grid) > 0).all():
-        raise ValueError("s must be a grid (S,) rising from 0 to 1, both included")
-    return grid
-
-
 def array_of(name: str, values: Numbers, shape: tuple[int | None, ...]) -> Array:
     """``values`` as finite floats of a shape, None in it for any size; ValueError otherwise."""
     array = _numbers(values)
@@ -124,7 +115,7 @@ def _numbers(values):
 
 
 def _weights(s, weight):
-    s, weight = grid_of(s), array_of("weight", weight, np.shape(s))
+    s, weight = rising("s", s, ends=True), array_of("weight", weight, np.shape(s))
     if (weight < 0).any():
         raise ValueError(f"a weight must be ≥ 0, got {weight.min():.3g}")
     largest = weight.max()

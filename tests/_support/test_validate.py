@@ -5,7 +5,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from qtwin import AnnealingFunctions, classical, experiment, flow, gaps, instances, nqs, spectrum, twin
 from qtwin._support import validate
+from qtwin.annealers import EmulatedAnnealer
 
 
 @pytest.mark.parametrize("value", [3, np.int8(3), np.uint64(3)])
@@ -36,13 +38,13 @@ def test_numbers_come_back_as_floats_within_their_bounds():
 @pytest.mark.parametrize(
     ("bounds", "value", "words"),
     [
-        ({"above": 0}, 0, "a number > 0, got 0"),
-        ({"least": 0, "below": 1}, 1.0, "a number ≥ 0 and < 1, got 1.0"),
-        ({"least": -1, "most": 1}, -2, "a number ≥ -1 and ≤ 1, got -2"),
+        ({"above": 0}, 0, "a finite number > 0, got 0"),
+        ({"least": 0, "below": 1}, 1.0, "a finite number ≥ 0 and < 1, got 1.0"),
+        ({"least": -1, "most": 1}, -2, "a finite number ≥ -1 and ≤ 1, got -2"),
         ({}, np.inf, "a finite number, got inf"),
-        ({"least": 0}, np.nan, "a number ≥ 0, got nan"),
-        ({"least": 0}, True, "a number ≥ 0, got True"),
-        ({"least": 0}, "1", "a number ≥ 0, got '1'"),
+        ({"least": 0}, np.nan, "a finite number ≥ 0, got nan"),
+        ({"least": 0}, True, "a finite number ≥ 0, got True"),
+        ({"least": 0}, "1", "a finite number ≥ 0, got '1'"),
     ],
 )
 def test_other_numbers_are_refused(bounds, value, words):
@@ -95,6 +97,9 @@ def test_the_grid_is_a_copy():
         ([0.1, 0.1], "rise strictly"),
         ([0.2, 0.1], "rise strictly"),
         ("ab", "numbers"),
+        (["0", "1"], "numbers"),
+        ([0, 1j], "numbers"),
+        ([0, None], "grid"),
         ([[0.1], [0.1, 0.2]], "numbers"),
     ],
 )
@@ -109,3 +114,33 @@ def test_a_grid_with_ends_has_both(values):
     assert validate.rising("s", [0, 0.5, 1], ends=True).size == 3
     with pytest.raises(ValueError, match="both included"):
         validate.rising("s", values, ends=True)
+
+
+MODEL, LINEAR = instances.chain(3, rng=0), AnnealingFunctions.linear()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: instances.chain(True, rng=0),
+        lambda: instances.chain(3, rng=True),
+        lambda: classical.lowest_levels(MODEL, True),
+        lambda: spectrum(MODEL, LINEAR, [0.5], levels=True),
+        lambda: twin(MODEL, LINEAR, [0.5], levels=True),
+        lambda: twin(MODEL, LINEAR, [0.5], rng=True),
+        lambda: EmulatedAnnealer(seed=True),
+        lambda: experiment.source_b_problems(True),
+        lambda: experiment.interval([0.1, 0.2, 0.3, 0.5], method="bootstrap", rng=True),
+        lambda: nqs.Metropolis(3, rng=True),
+        lambda: nqs.Direct(3, rng=True),
+        lambda: nqs.ansatz.RBM.start(3, 2, rng=True),
+        lambda: gaps.dataset("chain", 3, 1, seed=True),
+        lambda: gaps.dataset("chain", 3, True, seed=0),
+        lambda: gaps.recipes.train("curve-chain", seed=True, preset="fast"),
+        lambda: flow.recipes.train("spin-sru", seed=True, preset="fast"),
+        lambda: flow.physics.haar_states(3, 2, rng=True),
+    ],
+)
+def test_true_is_no_integer_and_no_seed_anywhere(call):
+    with pytest.raises(ValueError, match=r"must be an integer.*, got True$"):
+        call()

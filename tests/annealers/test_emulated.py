@@ -461,9 +461,9 @@ def test_reverse_from_a_high_state_gets_the_levels_it_needs():
         ({"anneal_schedule": [[1, 0], [20, 1]]}, "first time must be 0"),
         ({"anneal_schedule": [[0, 1], [10, 0.5], [20, 1]]}, "reverse anneal .* needs initial_state"),
         ({"initial_state": {30: 1}}, "initial_state is for reverse anneals only"),
-        ({"num_reads": 0}, r"num_reads must be a whole number in \[1, 10000\] .*got 0"),
-        ({"num_reads": 10001}, "num_reads must be a whole number"),
-        ({"num_reads": 2.5}, "num_reads must be a whole number"),
+        ({"num_reads": 0}, "num_reads must be an integer from 1 to 10000 .*got 0"),
+        ({"num_reads": 10001}, "num_reads must be an integer"),
+        ({"num_reads": 2.5}, "num_reads must be an integer"),
         ({"answer_mode": "best"}, "answer_mode must be 'raw' or 'histogram', got 'best'"),
         ({"num_reads": 10000, "annealing_time": 2000}, "10000 reads .* above the solver's limit of 1e.07 µs"),
         ({"anneal_time": 20}, "'anneal_time' is not a parameter of this solver"),
@@ -595,7 +595,7 @@ def test_what_is_no_problem_or_seed_is_one_clear_line():
     with pytest.raises(TypeError, match="BinaryQuadraticModel, got NoneType"):
         EmulatedAnnealer().sample(None)
     for seed in ("a", -1, 1.5):
-        with pytest.raises(ValueError, match="seed must be a whole number ≥ 0"):
+        with pytest.raises(ValueError, match="seed must be an integer ≥ 0"):
             EmulatedAnnealer(seed=seed)
 
 

@@ -426,13 +426,13 @@ def test_degenerate_levels_cost_no_search_for_a_gap(monkeypatch):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"kappa": 0}, "kappa must be positive, got 0"),
-        ({"T_mK": -1}, "T_mK must be positive, got -1"),
+        ({"kappa": 0}, "Bath kappa must be a finite number > 0, got 0"),
+        ({"T_mK": -1}, "T_mK must be a finite number > 0, got -1"),
         ({"cutoff_ghz": float("nan")}, "cutoff_ghz must be a finite number"),
         ({"width_ghz": 0.001}, "width_ghz must be 0 .* or at least 0.01"),
         ({"width_ghz": 1e6}, "at most 10, got 1e"),
         ({"T_mK": 0.5}, "T_mK must be at least 1 with broadening"),
-        ({"energy_factor": "big"}, "energy_factor must be a finite number, got 'big'"),
+        ({"energy_factor": "big"}, "energy_factor must be a finite number > 0, got 'big'"),
     ],
 )
 def test_bath_refuses(values, message):
@@ -470,8 +470,8 @@ def test_table_refuses():
         (lambda: table.evolve(linear, start=np.full(8, np.nan)), "8 populations ≥ 0"),
         (lambda: table.evolve(linear, start=-np.ones(8)), "8 populations ≥ 0"),
         (lambda: table.gradient(linear, np.ones(4)), "weights must be 8 finite numbers"),
-        (lambda: table.classical_start(8), "basis index 0 … 7, got 8"),
-        (lambda: table.classical_start(True), "basis index 0 … 7, got True"),
+        (lambda: table.classical_start(8), "basis state, must be an integer from 0 to 7, got 8"),
+        (lambda: table.classical_start(True), "basis state, must be an integer from 0 to 7, got True"),
     ):
         with pytest.raises((ValueError, TypeError), match=words) as caught:
             call()

@@ -230,14 +230,20 @@ def test_bad_input_is_one_clear_line():
     frame = Frame(instances.chain(3, rng=1), LINEAR, cells=8)
     cases = [
         (lambda: evolve(model, LINEAR, schedule, method="euler"), "'frame' or 'strang'"),
-        (lambda: evolve(model, LINEAR, schedule, start=8), "0 … 7"),
+        (lambda: evolve(model, LINEAR, schedule, start=8), "basis index, must be an integer from 0 to 7"),
         (lambda: evolve(model, LINEAR, schedule, frame=frame), "another model"),
-        (lambda: evolve(model, LINEAR, schedule, method="strang", step=0), "positive time"),
+        (
+            lambda: evolve(model, LINEAR, schedule, method="strang", step=0),
+            "finite number > 0",
+        ),
         (lambda: evolve(instances.chain(9, rng=0), LINEAR, schedule), "at most 8"),
         (lambda: evolve(instances.chain(9, rng=0), LINEAR, schedule, method="strang"), "at most 8"),
-        (lambda: evolve(model, LINEAR, schedule, start=1.5), "0 … 7, got 1.5"),
+        (lambda: evolve(model, LINEAR, schedule, start=1.5), "from 0 to 7, got 1.5"),
         (lambda: evolve(model, LINEAR, schedule, start=True), "got True"),
-        (lambda: evolve(model, LINEAR, schedule, method="strang", step="small"), "positive time"),
+        (
+            lambda: evolve(model, LINEAR, schedule, method="strang", step="small"),
+            "finite number > 0",
+        ),
         (lambda: evolve(None, LINEAR, schedule), "expected an IsingModel, got NoneType"),
         (lambda: evolve(model, 3, schedule), "expected an AnnealingFunctions, got int"),
         (lambda: evolve(model, LINEAR, schedule, frame=3), "must be a Frame, got int"),

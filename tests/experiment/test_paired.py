@@ -245,13 +245,13 @@ def test_schedules_of_their_own_for_each_problem():
         (dict(schedules={}), "needs problems and schedules"),
         (dict(problems={}), "needs problems and schedules"),
         (dict(reads=20000), r"reads must lie in 1 … 10000 \(num_reads_range\), got 20000"),
-        (dict(reads=0), "reads must be a whole number"),
-        (dict(runs=2.5), "runs must be a whole number"),
+        (dict(reads=0), "reads must be an integer"),
+        (dict(runs=2.5), "runs must be an integer"),
         (dict(settings={"num_reads": 3}), "settings must not hold num_reads"),
         (dict(problems={"p": instances.chain(25, rng=0)}), "25 spins; at most 24"),
         (dict(problems={1: PAIR, "1": PAIR}), "two problems have the same name"),
-        (dict(rng=-1), "rng must be a whole number ≥ 0, got -1"),
-        (dict(rng=1.7), "rng must be a whole number"),
+        (dict(rng=-1), "rng must be an integer ≥ 0, got -1"),
+        (dict(rng=1.7), "rng must be an integer"),
         (dict(checkpoint="/proc/none/rows.json"), "rows.json cannot be written"),
     ],
 )
@@ -279,7 +279,7 @@ def test_a_problem_of_another_kind_is_refused():
         compare([PAIR], TWO, Spy(), checkpoint=3)
     with pytest.raises(TypeError, match="problems must be a dict"):
         lambda_schedules([PAIR])
-    with pytest.raises(ValueError, match="rng must be a whole number"):
+    with pytest.raises(ValueError, match="rng must be an integer"):
         source_b_problems("a")
 
 

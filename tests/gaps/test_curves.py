@@ -197,8 +197,8 @@ def test_what_is_no_batch_of_problems_is_refused(arguments, words):
 
 def test_bad_grids_and_levels_are_refused():
     h, J = instances(5, 2)
-    for s in ([], [0.5, 0.4], [0.5, 1.1], 0.5, [np.nan, 1.0]):
-        with pytest.raises(ValueError, match="s must rise"):
+    for s in ([], [0.5, 0.4], [0.5, 1.1], [[0.1, 0.5]], [np.nan, 1.0]):
+        with pytest.raises(ValueError, match="^s must .*ris"):
             curves.perturbation_start(h, J, s=s)
     with pytest.raises(ValueError, match="classical_levels"):
         curves.perturbation_end(h, J, levels=curves.classical_levels(h, J, 4))

@@ -24,6 +24,7 @@ import numpy as np
 
 from ..._support.progress import bar
 from ..._support.threads import one_blas_thread
+from ..._support.validate import integer, rising
 from ...hamiltonian import energies_of
 from ...typing import Annealing, Array, Model, Numbers
 from ._checkpoint import Store, identity
@@ -196,7 +197,7 @@ def twin(
     >>> found.gap.round(3)
     array([2.   , 1.9  , 1.804])
     """
-    options, points, seed = _recipe(recipe), _points(s), _seed(rng)
+    options, points, seed = _recipe(recipe), rising("s", s), _seed(rng)
     run, problem = _run(options, model, functions, points, levels, seed)
     store = Store(checkpoint, run, identity(problem, options, points, functions, levels, seed))
     with one_blas_thread(), np.errstate(all="ignore"):
@@ -224,8 +225,7 @@ def _run(options: Recipe, model: Any, functions: Annealing, s: Array, levels, se
     if not hasattr(model, "n"):
         raise ValueError(f"model must be an IsingModel, got {type(model).__name__}")
     n = model.n
-    if not isinstance(levels, (int, np.integer)) or isinstance(levels, bool) or levels < 1:
-        raise ValueError(f"levels must be an integer ≥ 1, got {levels!r}")
+    levels = integer("levels", levels, 1)
     if n < 63 and levels > 1 << n:
         raise ValueError(f"levels={levels} at n={n}, which has {1 << n}; ask for fewer levels")
     limit = _LIMITS[type(options)]
@@ -236,13 +236,13 @@ def _run(options: Recipe, model: Any, functions: Annealing, s: Array, levels, se
 
         if not (hasattr(model, "h") and hasattr(model, "J") and hasattr(model, "offset")):
             raise ValueError(f"recipe 'sampled' needs an IsingModel with h, J and offset, got {type(model).__name__}")
-        return SampledRun(model, functions, s, int(levels), options, seed), (model.h, model.J, [model.offset])
+        return SampledRun(model, functions, s, levels, options, seed), (model.h, model.J, [model.offset])
     from ._exact_runs import AccurateRun, PaperRun
     from ._grid import Grid
 
     energies = energies_of(model)
     kind = PaperRun if isinstance(options, Paper) else AccurateRun
-    return kind(Grid(energies, functions, s), int(levels), options, seed), (energies,)
+    return kind(Grid(energies, functions, s), levels, options, seed), (energies,)
 
 
 def _recipe(recipe) -> Recipe:
@@ -258,18 +258,8 @@ def _name(options):
     return next(name for name, kind in RECIPES.items() if isinstance(options, kind))
 
 
-def _points(s) -> Array:
-    """The grid of s as floats (S,)."""
-    s = np.array(s, float)
-    if s.ndim != 1 or not s.size or not (np.isfinite(s).all() and s[0] >= 0 and s[-1] <= 1 and (np.diff(s) > 0).all()):
-        raise ValueError("s must be a list of numbers that rise within [0, 1], without NaN or repeats")
-    return s
-
-
 def _seed(rng) -> int:
     """A seed: rng itself, or a number that a Generator draws."""
     if isinstance(rng, np.random.Generator):
         return int(rng.integers(2**62))
-    if isinstance(rng, bool) or not isinstance(rng, (int, np.integer)) or rng < 0:
-        raise ValueError(f"rng must be a seed ≥ 0 or a numpy Generator, got {rng!r}")
-    return int(rng)
+    return integer("rng, a seed or a Generator,", rng, 0)

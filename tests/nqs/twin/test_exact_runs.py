@@ -396,10 +396,10 @@ def test_a_killed_twin_goes_on_to_the_same_result(tmp_path):
 @pytest.mark.parametrize(
     "change, said",
     [
-        ({"s": [0, np.nan, 1]}, "rise within"),
-        ({"s": [0.5, 0.2]}, "rise within"),
-        ({"s": []}, "rise within"),
-        ({"s": [0, 1.1]}, "rise within"),
+        ({"s": [0, np.nan, 1]}, "^s must .*ris"),
+        ({"s": [0.5, 0.2]}, "^s must .*ris"),
+        ({"s": []}, "^s must .*ris"),
+        ({"s": [0, 1.1]}, "^s must .*ris"),
         ({"levels": 17}, "fewer levels"),
         ({"levels": 0}, "integer ≥ 1"),
         ({"levels": 2.0}, "integer ≥ 1"),
