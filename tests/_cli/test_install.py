@@ -24,6 +24,13 @@ def test_chromium_is_installed_only_by_root_in_ci(monkeypatch, ci, root, expecte
     assert all(words[0] == "apt-get" for words in calls[:-1]) and calls[-1] == ("tests/browser",)
 
 
+@pytest.mark.parametrize(("flags", "status", "expected"), [([], 5, 5), (["-m", "not slow"], 5, 0), (["-k", "x"], 1, 1)])
+def test_flags_that_choose_no_test_of_the_browser_are_no_failure(monkeypatch, flags, status, expected):
+    monkeypatch.setattr(doctor, "find_browser", lambda: "chromium")
+    monkeypatch.setattr(install, "_pytest", lambda *words: status)
+    assert install._browser_tests(flags) == expected
+
+
 @pytest.mark.parametrize(("platform", "flags", "have", "said"), [
     ("linux", "", False, True),
     ("linux", "--extra-index-url x", False, False),
