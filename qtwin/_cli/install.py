@@ -53,7 +53,8 @@ def lint(flags):
     """Ruff's rules and format, types, floors of the package: each is checked, whatever the others say."""
     install("dev")
     checks = [("-m", "ruff", "check", *flags, "."), ("-m", "ruff", "format", "--check", *flags, ".")]
-    return int(any(_call(*words) for words in (*checks, ("-m", "mypy"), ("-c", FLOORS))))
+    results = [_call(*words) for words in (*checks, ("-m", "mypy"), ("-c", FLOORS))]
+    return int(any(results))
 
 
 def install(extra):
