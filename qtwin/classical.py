@@ -47,9 +47,7 @@ def lowest_levels(model: "IsingModel", k: int = 8) -> tuple[Array, IntArray]:
     Raises
     ------
     ValueError
-        For larger n, or a k not in 1 … 2^n.
-    TypeError
-        For a k that is no integer.
+        For larger n, or a k that is no integer in 1 … 2^n.
 
     Notes
     -----

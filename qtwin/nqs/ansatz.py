@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from .._support.validate import generator
+from .._support.validate import generator, integer
 from ..typing import Array, Seed
 
 Values: TypeAlias = npt.NDArray[Any]  # float64, or complex128 for an RBM with complex parameters
@@ -86,8 +86,7 @@ class Network:
         >>> RBM.start(4, 3, rng=1).shape, RBM.start(4, 3, rng=1, dtype=complex).dtype.kind
         ((19,), 'c')
         """
-        if n < 1 or hidden < 1:
-            raise ValueError(f"n and hidden must be at least 1, got n={n}, hidden={hidden}")
+        n, hidden = integer("n", n, 1), integer("hidden", hidden, 1)
         rng, width = generator(rng), self.spread(n, hidden)
         theta = rng.standard_normal(width.size) * width
         if np.dtype(dtype).kind != "c":

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from .._support.memory import refuse_if_too_big
-from .._support.validate import generator
+from .._support.validate import generator, integer, number
 from ..ising import spins_of
 from ..typing import Array, Numbers, Seed
 from ._flips import sweep
@@ -269,11 +269,12 @@ class Metropolis:
     """
 
     def __init__(self, n: int, chains: int = 1024, *, sweeps: int = 1, power: float = 2.0, rng: Seed = 0) -> None:
-        if n < 1 or chains < 1 or sweeps < 1 or not 0 < power <= 2:
-            raise ValueError(
-                f"expected n, chains, sweeps ≥ 1 and 0 < power ≤ 2, got {n=}, {chains=}, {sweeps=}, {power=}"
-            )
-        self.n, self.chains, self.sweeps, self.power = n, chains, sweeps, power
+        self.n, self.chains, self.sweeps = (
+            integer("n", n, 1),
+            integer("chains", chains, 1),
+            integer("sweeps", sweeps, 1),
+        )
+        self.power = number("power", power, above=0, most=2)
         self.rng = generator(rng)
         self.x = self.rng.choice([-1.0, 1.0], (chains, n))
         self.acceptance = float("nan")
@@ -345,9 +346,7 @@ class Direct:
     """
 
     def __init__(self, n: int, count: int = 1024, *, rng: Seed = 0) -> None:
-        if n < 1 or count < 1:
-            raise ValueError(f"expected n, count ≥ 1, got n={n}, count={count}")
-        self.n, self.count, self.rng = n, count, generator(rng)
+        self.n, self.count, self.rng = integer("n", n, 1), integer("count", count, 1), generator(rng)
 
     def sample(self, network: Network, theta: Values, draws: int = 1) -> Samples:
         """draws·count independent configurations.

@@ -110,7 +110,7 @@ def test_starts_are_reproducible_and_bad_sizes_refused():
     assert RBM.start(5, 3, rng=1).tolist() != RBM.start(5, 3, rng=2).tolist()
     with pytest.raises(ValueError, match="complex parameters are for the rbm"):
         EXP.start(4, 3, dtype=complex)
-    with pytest.raises(ValueError, match="at least 1, got n=4, hidden=0"):
+    with pytest.raises(ValueError, match="hidden must be an integer ≥ 1, got 0"):
         EXP.start(4, 0)
 
 

@@ -193,10 +193,10 @@ def test_same_seed_same_chains_and_a_state_continues_them():
 
 @pytest.mark.parametrize("bad", [{"chains": 0}, {"sweeps": 0}, {"power": 0.0}, {"power": 2.5}])
 def test_bad_options(bad):
-    with pytest.raises(ValueError, match="≥ 1 and 0 < power ≤ 2"):
+    with pytest.raises(ValueError, match=f"^{next(iter(bad))} must be "):
         Metropolis(N, **bad)
 
 
 def test_direct_sampling_refuses_counts_below_one():
-    with pytest.raises(ValueError, match="count ≥ 1, got n=4, count=-1"):
+    with pytest.raises(ValueError, match="count must be an integer ≥ 1, got -1"):
         sampling.Direct(4, -1)
