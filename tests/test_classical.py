@@ -77,6 +77,7 @@ def test_any_scale(scale):
     assert states.tolist() == lowest_levels(model, 5)[1].tolist()
 
 
+@pytest.mark.slow
 def test_largest_size_on_a_solvable_chain():
     """n = 24: the ground state of the open chain is antiferromagnetic, and one broken bond costs 2."""
     energies, states = lowest_levels(instances.tfim(MAX_SPINS), 4)

@@ -23,6 +23,7 @@ def success(table, schedule, states=None):
     return table.probabilities(table.evolve(schedule))[states].sum()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 4])
 @pytest.mark.parametrize("bath", [Bath(), COHERENT])
 def test_nothing_that_a_random_search_finds_is_better(seed, bath):

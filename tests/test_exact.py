@@ -60,6 +60,7 @@ def test_the_uniform_chain_is_free_fermions(n):
     np.testing.assert_allclose(result.levels, reference, atol=1e-7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("functions", FUNCTIONS.values(), ids=FUNCTIONS)
 @pytest.mark.parametrize("n", [3, 5, 6, 7])
 def test_gap_curves_of_the_nasty_set(n, functions):
@@ -70,6 +71,7 @@ def test_gap_curves_of_the_nasty_set(n, functions):
         assert np.abs(gap - lapack_gaps(model, functions, GRID)).max() < 1e-6 * scale, name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n, count", [(4, 12), (5, 12), (6, 12), (7, 6), (8, 2)])
 def test_gap_curves_of_random_problems(n, count):
     families = [qtwin.instances.chain, qtwin.instances.all_to_all]
@@ -116,6 +118,7 @@ def test_what_does_not_converge_is_done_by_lapack(monkeypatch):
     assert np.abs(qtwin.spectrum(model, LINEAR, GRID).gap - lapack_gaps(model, LINEAR, GRID)).max() < 1e-7
 
 
+@pytest.mark.slow
 def test_error_estimate_is_not_silently_small():
     """One sweep is too little for weak fields: the solver must say NaN, not a wrong level."""
     from qtwin._eigen import filtered_batch
@@ -136,6 +139,7 @@ def test_spin_reversal_gauge_leaves_the_curves():
     assert np.abs(pair[0] - pair[1]).max() < 1e-7
 
 
+@pytest.mark.slow
 def test_bit_identical_with_any_executor_and_mixed_sizes():
     models = [qtwin.instances.chain(n, rng=seed) for seed in range(40) for n in (3, 6, 4, 7)]
     serial = qtwin.gap_curves(models, LINEAR, GRID)
@@ -147,6 +151,7 @@ def test_bit_identical_with_any_executor_and_mixed_sizes():
     np.testing.assert_allclose(serial[7], qtwin.spectrum(models[7], LINEAR, GRID).gap, atol=1e-7)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="processes are not forked there")
 def test_serial_then_forked_then_threads_in_one_process():
     code = """

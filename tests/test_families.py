@@ -126,6 +126,7 @@ def test_the_explorers_offer_every_family():
             assert slider.min == max(3, one.least) and slider.step == 1 + one.even
 
 
+@pytest.mark.slow
 def test_learning_lab_trains_on_a_ladder():
     pytest.importorskip("anywidget")
     pytest.importorskip("torch")

@@ -31,6 +31,7 @@ def test_import_is_light():
     assert "qtwin" in loaded
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["ising", "schedule", "annealers", "bath", "exact", "lhz"])
 def test_core_modules_need_no_extra(module):
     loaded = run(f"import sys, qtwin.{module}; print(*{{name.split('.')[0] for name in sys.modules}})")

@@ -135,6 +135,7 @@ def part_of(whole, names):
 every_rule = pytest.mark.parametrize("name", RULES)
 
 
+@pytest.mark.slow
 @every_rule
 @pytest.mark.parametrize("kind", ["random", "crossing", "tiny", "constant", "closed", "spike"])
 def test_always_legal(kind, name):
@@ -255,6 +256,7 @@ def test_the_properties_of_a_solver_are_one_dictionary():
     assert rules.PROPERTIES is solver.PROPERTIES and len(solver.PROPERTIES) == 14
 
 
+@pytest.mark.slow
 def test_real_spectra():
     rng, s = np.random.default_rng(1), np.linspace(0, 1, 21)
     for _ in range(250):

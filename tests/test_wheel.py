@@ -10,6 +10,7 @@ def lines():
     return report()
 
 
+@pytest.mark.slow
 def test_every_file_is_in_the_wheel(lines):
     assert lines["files"] == "every file of the package is in the wheel"
 

@@ -29,6 +29,7 @@ print(len(kernels), *(k.py_func.__qualname__ for k in kernels if k.stats.cache_m
 """
 
 
+@pytest.mark.slow
 def test_after_warming_the_first_use_compiles_nothing():
     subprocess.run([sys.executable, "-m", "qtwin", "warm"], check=True)
     words = subprocess.run([sys.executable, "-c", FIRST_USE], capture_output=True, text=True, check=True).stdout.split()

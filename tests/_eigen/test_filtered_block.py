@@ -77,6 +77,7 @@ def test_two_levels_do_not_hide_below_a_cluster_of_22(seed):
     np.testing.assert_allclose(levels, [np.sort(levels)[:k] for levels in exact], rtol=0, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_free_fermions_of_14_spins():
     levels = levels_block(qtwin.instances.tfim(14).energies(), A, B, 16)
     exact = [free_fermion_levels(14, a, b)[:16] for a, b in zip(A, B, strict=True)]

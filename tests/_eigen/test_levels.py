@@ -10,6 +10,7 @@ from tests.oracles import dense_hamiltonian
 A, B = np.array([2.0, 1.1, 0.3]), np.array([0.1, 0.8, 1.9])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "k"), [(1, 2), (4, 2), (5, 7), (6, 2), (8, 12), (9, 2), (9, 5), (10, 17), (11, 2)])
 def test_every_method_gives_the_lowest_levels_of_the_dense_matrix(n, k):
     model = qtwin.instances.all_to_all(n, rng=n) if n > 1 else qtwin.IsingModel([0.3], [[0.0]])

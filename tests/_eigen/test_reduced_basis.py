@@ -51,6 +51,7 @@ def test_nasty_set(name, A, B):
     assert info.estimate <= 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", [qtwin.instances.chain, qtwin.instances.regular, qtwin.instances.all_to_all])
 @pytest.mark.parametrize("seed", range(3))
 def test_random_problems(family, seed):
@@ -58,6 +59,7 @@ def test_random_problems(family, seed):
     np.testing.assert_allclose(levels_reduced(model.energies(), *LINEAR)[0], lapack(model, *LINEAR), rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["TFIM", "K = 0, all to all", "J = 0", "weak couplings", "two halves"])
 def test_probes_find_what_bad_seeds_miss(name, monkeypatch):
     """Seeds that are even under the flip of all spins: where h = 0, E1 is odd and only a random vector holds it."""
@@ -77,6 +79,7 @@ def test_energies_without_structure():
     np.testing.assert_allclose(levels_reduced(model.energies(), *LINEAR)[0], lapack(model, *LINEAR), rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [11, 14, 16])
 def test_free_fermions(n):
     """h = 0 at n = 14: E1 comes down to E0 within 1e-8, in the other parity sector."""
@@ -85,6 +88,7 @@ def test_free_fermions(n):
     np.testing.assert_allclose(levels, exact, rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("h", [np.linspace(0.1, 1, 13), np.ones(13), np.r_[1e-9, np.linspace(-1, 1, 12)]])
 def test_spins_without_couplings(h):
     """J = 0: E0 = -½ Σ √(A² + B²h²), and E1 turns the spin with the smallest root."""
@@ -95,6 +99,7 @@ def test_spins_without_couplings(h):
     np.testing.assert_allclose(levels, exact, rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", [qtwin.instances.chain, qtwin.instances.all_to_all])
 def test_random_problems_of_14_spins_against_arpack(family):
     energies = family(14, rng=7).energies()
@@ -103,6 +108,7 @@ def test_random_problems_of_14_spins_against_arpack(family):
         np.testing.assert_allclose(levels[i], arpack(energies, LINEAR[0][i], LINEAR[1][i]), rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_parity_encoding_of_15_spins_against_arpack():
     """LHZ: 15 spins for the pairs of 6, penalties on products of three and four (arXiv 1502.01607)."""
     rng = np.random.default_rng(2)

@@ -45,6 +45,7 @@ def test_without_a_place_for_the_cache_kernels_still_work(monkeypatch):
     assert compiled.stats.cache_path is None
 
 
+@pytest.mark.slow
 def test_a_change_in_any_kernel_file_renews_the_cache(tmp_path):
     """A kernel that calls one of another file must not run the old one after an update."""
     package = tmp_path / "small"
@@ -108,6 +109,7 @@ for kernel in {k for names in modules for k in names.values() if isinstance(k, D
 """
 
 
+@pytest.mark.slow
 def test_first_spectra_and_a_first_anneal_compile_each_kernel_once_and_nothing_large_of_numba(tmp_path):
     """A literal or another layout makes a second signature; assigning to a slice compiles strings for its message."""
     words = [sys.executable, "-c", FIRST_CALLS]

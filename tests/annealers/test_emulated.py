@@ -79,6 +79,7 @@ def test_properties_are_the_mocks(qpu):
     assert "emulated" in qpu.properties["chip_id"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_reads", [1, 7])
 def test_empty_problem(num_reads):
     sampleset = EmulatedAnnealer().sample(dimod.BQM({}, {}, 2.5, "BINARY"), num_reads=num_reads)
@@ -97,6 +98,7 @@ def test_a_request_is_read_and_checked_once(qpu, monkeypatch):
     assert len(calls) == 1
 
 
+@pytest.mark.slow
 def test_a_problem_beside_the_graph_is_refused_before_anything_is_drawn():
     qpu, other = annealer("emulated", seed=3), annealer("emulated", seed=3)
     with pytest.raises(ValueError, match="[Gg]raph|[Nn]ode|[Ss]tructure"):
@@ -181,6 +183,7 @@ def test_info_is_plain_json():
     assert info["problem_label"] == "mine"
 
 
+@pytest.mark.slow
 def test_control_errors_are_drawn_once_per_programming_and_reported():
     sampler = EmulatedAnnealer(control_errors=(0.02, 0.05), seed=5)
     h, J = dict.fromkeys(range(300), 0.5), {(i, i + 1): -0.5 for i in range(0, 300, 2)}
@@ -204,6 +207,7 @@ def test_control_errors_act_on_hardware_units():
     np.testing.assert_allclose(noisy["level_probabilities"][0], exact[3], rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_same_seed_same_samples():
     def run(seed):
         sampler = annealer("emulated", seed=seed)
@@ -380,6 +384,7 @@ def test_documentation_chains(qpu):
     assert sampleset.info["level_energies"][0] == pytest.approx(-2)  # the embedding adds 3 for the intact chain
 
 
+@pytest.mark.slow
 def test_random_k6_fits():
     """All-to-all of six spins takes eight qubits on this graph with the right seed."""
     sampler = EmbeddingComposite(annealer("emulated", seed=1))
@@ -426,6 +431,7 @@ def test_reads_follow_one_another_without_reinitialize_state():
     assert abs(stationary[7] - steps[0][7]) > 0.2
 
 
+@pytest.mark.slow
 def test_reverse_from_a_high_state_gets_the_levels_it_needs():
     rng = np.random.default_rng(0)
     h = dict(enumerate(rng.uniform(-1, 1, 6)))
@@ -599,6 +605,7 @@ def test_what_is_no_problem_or_seed_is_one_clear_line():
             EmulatedAnnealer(seed=seed)
 
 
+@pytest.mark.slow
 def test_levels_and_their_convergence_are_reported():
     quiet = EmulatedAnnealer(seed=1, levels=16, **QUIET)
     info = quiet.sample(instances.chain(9, rng=1).to_bqm()).info
@@ -620,6 +627,7 @@ def test_levels_and_their_convergence_are_reported():
 # ---- without Ocean
 
 
+@pytest.mark.slow
 def test_without_ocean_one_line_says_what_to_install():
     code = (
         "import sys; sys.modules['dwave'] = None\n"

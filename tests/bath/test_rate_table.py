@@ -174,6 +174,7 @@ def test_one_spin_relaxes_at_its_rate():
     assert populations[1] == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_agrees_with_brmesolve():
     """Full density matrix, N = 2, 100 ns: within 1 percentage point (300 ns: benchmarks/emulator.py)."""
     model = IsingModel([0.1, -0.15], [[0, -1], [0, 0]])
@@ -184,6 +185,7 @@ def test_agrees_with_brmesolve():
     np.testing.assert_allclose(ours, theirs, atol=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [2, 4])
 def test_sixteen_levels_are_enough_at_six_qubits(seed):
     model, schedule = qubo(6, seed), AnnealSchedule.linear(20)
@@ -198,6 +200,7 @@ def dense_levels(model, s, K):
     return np.array([levels[:K] for levels, _ in found]), np.array([states[:, :K] for _, states in found])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [3, 12])
 def test_levels_between_dense_eigenproblems_are_the_exact_ones(seed):
     model = hardware_scale(instances.rhm(8, rng=seed))
@@ -220,6 +223,7 @@ def test_cells_too_far_apart_for_their_neighbours_get_eigenproblems_of_their_own
     np.testing.assert_allclose(levels, dense_levels(model, s, 32)[0], atol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "schedule",
     [AnnealSchedule.linear(20), AnnealSchedule.pause(20, 0.6, 20), AnnealSchedule([[0, 0], [10, 0.5], [10.25, 1]])],
@@ -372,6 +376,7 @@ def test_shares_are_the_parts_of_each_piece():
 # ---- the coherent guard
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "seed"), [(1, 0), (2, 0), (2, 1), (3, 1)])
 def test_guard_speaks_up_before_the_closed_system_goes_diabatic(n, seed):
     model = qubo(n, seed) if n > 1 else IsingModel([0.1], [[0.0]])
@@ -383,6 +388,7 @@ def test_guard_speaks_up_before_the_closed_system_goes_diabatic(n, seed):
     assert table.diabatic_estimate(AnnealSchedule.linear(20))[0] < 1e-5
 
 
+@pytest.mark.slow
 def test_guard_finds_a_crossing_narrower_than_a_cell():
     """A six-spin instance with a gap of 0.2 MHz: the estimate is that of Landau and Zener's two levels."""
     model, s = qubo(6, 5), 0.5019
@@ -478,6 +484,7 @@ def test_table_refuses():
         assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_needs_core_packages_only():
     code = (
         "import sys, qtwin.bath; heavy = {'qutip', 'torch', 'dwave', 'dimod', 'plotly', 'matplotlib'};"

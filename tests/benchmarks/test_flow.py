@@ -91,6 +91,7 @@ def test_medians_over_seeds():
     ]
 
 
+@pytest.mark.slow
 def test_fine_tuning_starts_from_what_was_learned(monkeypatch, tmp_path):
     monkeypatch.setattr(_flow_parts, "TUNING", dict.fromkeys(("SpinSRU", "PadSRU 512"), (2, 2, 1e-05, 1e-05, 2)))
     monkeypatch.setattr(_flow_parts, "TUNING_SEEDS", (0, 2))

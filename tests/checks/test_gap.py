@@ -159,6 +159,7 @@ def test_landau_zener_time():
         explains(gap.landau_zener_time, factor * right, model, word=word)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "seed, around, smallest",
     [(190, 0.9103, 0.002816), (645, 0.9009, 0.001498), (954, 0.8276, 0.00033), (84, 0.749, None)],

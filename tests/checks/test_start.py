@@ -206,6 +206,7 @@ def test_paired_gain():
     refused("linear anneals alone", start.paired_gain, gain, linear.std(ddof=1) / 5**0.5, linear, pause)
 
 
+@pytest.mark.slow
 def test_own_schedule(capsys):
     start.own_schedule([[0, 0], [1, 0.48], [19, 0.54], [20, 1]])
     assert "points, on 8 programmings" in capsys.readouterr().out

@@ -121,6 +121,7 @@ def test_entropy():
         explains(check.entropy, wrong, word=word)
 
 
+@pytest.mark.slow
 def test_trap(capsys):
     """The worst of sixty random problems; its error is that of a twin made here."""
     grid, worst = check.GRID, (0, None)

@@ -65,6 +65,7 @@ def test_against_qutip():
         assert np.abs(found.probabilities - expected).max() < 2e-4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seed", "times"), [(1, (1, 10)), (9, (1, 10)), (176, (1, 10, 100)), (22, (100, 1000))])
 def test_frame_against_brute_force_in_ghz(seed, times):
     """The error 1 - p0 of a 4-spin anneal within 1 %, times in ns; seed 22 has a gap of 7 MHz."""
@@ -143,6 +144,7 @@ def test_perturbation_theory_goes_on_across_segments_and_pauses():
     assert np.abs(whole - paused).max() > 1e-2 * (1 - whole[0])
 
 
+@pytest.mark.slow
 def test_signs_and_bases_of_the_eigensolver_do_not_matter(monkeypatch):
     """Uniform couplings: degenerate levels all along; random signs, and random bases of degenerate levels."""
     schedule = AnnealSchedule([[0, 0], [6.0, 1]])

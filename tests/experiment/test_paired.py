@@ -146,6 +146,7 @@ def test_statistics_refuse_in_one_line(call, words):
 # ---- the promise: 95 % are 95 %, and a planted gain is found as often as promised
 
 
+@pytest.mark.slow
 def test_null_intervals_cover_zero(bank):
     """The same schedule twice, no embedding, 400 experiments of 10 programmings and 200 reads."""
     covered = 0
@@ -156,6 +157,7 @@ def test_null_intervals_cover_zero(bank):
     assert abs(covered / 400 - 0.95) <= 0.03
 
 
+@pytest.mark.slow
 def test_planted_gain_is_found_at_the_promised_power(bank):
     pilot = compare([bank.model], {"a": LINEAR, "b": LINEAR}, bank, runs=300, progress=False)
     need, sampler, hits = pilot.needed(0.05), copy.copy(bank), 0
@@ -201,6 +203,7 @@ def test_schedules_are_interleaved_in_random_order_and_errors_are_drawn_anew():
     assert len(set(errors)) == len(errors) == 48
 
 
+@pytest.mark.slow
 def test_the_embedding_is_found_once_and_is_the_same_for_all():
     sampler = annealer("emulated", seed=2)
     inner, seen = sampler.sample, []
@@ -342,6 +345,7 @@ def result():
     return compare({"one": hard, "two": hard}, TWO, EmulatedAnnealer(seed=7), 6, 50, progress=False)
 
 
+@pytest.mark.slow
 def test_differences_are_paired(result):
     gains = result.success[:, 1] - result.success[:, 0]
     assert result.difference(problem="two").mean == pytest.approx(gains[1].mean())
@@ -444,6 +448,7 @@ def test_lambda_is_that_of_the_problem_as_auto_scale_programs_it():
     np.testing.assert_allclose(found["a"].points, found["b"].points, atol=0.011)
 
 
+@pytest.mark.slow
 def test_source_b_runs_as_one_call():
     result = source_b(EmulatedAnnealer(seed=1), 1, 20, spectra=exact_spectrum, progress=False)
     assert result.success.shape == (10, 3, 1) and result.schedules == ("default", "twin Λ", "exact Λ")

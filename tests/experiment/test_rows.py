@@ -105,6 +105,7 @@ def test_the_journal_of_a_file_that_is_gone_does_not_reach_a_new_one(broken_off,
     np.testing.assert_array_equal(Rows(tmp_path / "rows.db", "b").rows, block(5))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL there")
 def test_an_experiment_killed_within_a_block_ends_like_one_that_was_not(tmp_path):
     path = tmp_path / "rows.db"

@@ -365,6 +365,7 @@ def test_interactive_twin_has_the_same_traces_and_a_fixed_repr():
     np.testing.assert_array_equal(widget.data[0].y, figure.data[0].y)
 
 
+@pytest.mark.slow
 def test_importing_figures_loads_no_matplotlib_and_changes_no_default():
     code = (
         "import sys, plotly.io as pio; before = pio.templates.default; import qtwin.figures; "

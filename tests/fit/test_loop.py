@@ -195,6 +195,7 @@ def train_slowly(path):
     fit(network(), slow, loss, Plan(steps=5000, every=4), checkpoint=path, progress=False)
 
 
+@pytest.mark.slow
 def test_a_killed_run_resumes_to_identical_weights(tmp_path):
     path = tmp_path / "run.safetensors"
     command = [sys.executable, "-c", f"from tests.fit.test_loop import train_slowly; train_slowly({str(path)!r})"]
@@ -403,6 +404,7 @@ def test_bad_arguments_are_named():
         processes(loss, 0)
 
 
+@pytest.mark.slow
 def test_progress_shows_the_loss_and_honours_tqdm_disable(capsys, monkeypatch):
     monkeypatch.delenv("TQDM_DISABLE", raising=False)
     plan = Plan(steps=3)
@@ -443,6 +445,7 @@ def train_together(path, breaks=False):
     return dist.get_rank(), weights(fresh), weights(resumed), seen, history
 
 
+@pytest.mark.slow
 def test_two_processes_equal_one_and_split_the_rows(tmp_path):
     path = tmp_path / "run.safetensors"
     trained(Plan(steps=12, every=5), checkpoint=path, seed=2, stop=after(4))  # they resume, too
@@ -458,6 +461,7 @@ def test_two_processes_equal_one_and_split_the_rows(tmp_path):
     assert read(path)[1]["done"] == 12
 
 
+@pytest.mark.slow
 def test_an_error_in_one_process_ends_all():
     with pytest.raises(ProcessRaisedException, match=r"(?s)Process 1 .*RuntimeError: the second process breaks"):
         processes(train_together, 2, None, True)

@@ -100,6 +100,7 @@ def test_linear_prediction_carries_over_to_longer_chains():
     assert errors[0] < 0.5 * errors[1]
 
 
+@pytest.mark.slow
 def test_a_short_training_beats_no_motion():
     torch.manual_seed(0)
     data = {n: torch.as_tensor(traces(n, 32, 16, rng=n), dtype=torch.float32) for n in (3, 4)}

@@ -35,6 +35,7 @@ def test_what_load_promises(name):
     assert np.abs(found - exact).max() < 2e-3 < np.abs(exact[:, -1] - exact[:, 0]).max()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "bound"), [(7, 5e-6), (8, 1e-5)])
 def test_spin_sru_of_every_seed(n, bound):
     model = flow.load("spin-sru")
@@ -42,6 +43,7 @@ def test_spin_sru_of_every_seed(n, bound):
         assert mre(model, n, count=10, seed=seed) < bound
 
 
+@pytest.mark.slow
 def test_forgetting_changes_the_error_of_spin_sru():
     model, psi0 = flow.load("spin-sru"), physics.product_states(7, 10, rng=7)
     exact = physics.evolve(psi0, [0.2])[:, 0]
@@ -68,6 +70,7 @@ def test_the_linear_network_obeys_superposition():
     assert np.abs(together - 0.6 * one - 0.8 * other).max() > 1e-6
 
 
+@pytest.mark.slow
 def test_gates_stay_bounded_on_long_rollouts():
     model = flow.load("gates-0.1")
     psi0 = physics.product_states(10, 2, rng=0)
@@ -147,6 +150,7 @@ def test_bit_i_is_spin_i(name):
         assert np.argmin(found[0]) == i and np.abs(found - exact).max() < (5e-3 if name == "pad-sru" else 1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", recipes.RECIPES)
 def test_what_is_shipped_states_how_it_was_made(name):
     model = flow.load(name)
@@ -187,6 +191,7 @@ TINY_OPTIONS = {"options": {"width": 4}, "sizes": (2, 3), "steps": 6, "windows":
 TINY = replace(recipes.RECIPES["spin-sru"], **TINY_OPTIONS)
 
 
+@pytest.mark.slow
 def test_a_training_stopped_and_resumed_ends_the_same(tmp_path):
     whole = recipes.train(TINY, 1, progress=False)
     asked = []
@@ -225,6 +230,7 @@ def test_a_checkpoint_of_another_recipe_is_refused(tmp_path):
     assert recipes.train(TINY, 1, folder=tmp_path, progress=False).history.done == 6
 
 
+@pytest.mark.slow
 def test_gates_that_were_stopped_leave_no_result(tmp_path):
     tiny = replace(recipes.RECIPES["gates-0.1"], steps=400)
     asked = []
@@ -253,6 +259,7 @@ def test_on_the_command_line(tmp_path, capsys, monkeypatch):
     assert main(["train", "spin-sru", "--out", str(tmp_path)]) == "stopped; the same command goes on from here"
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_and_run_again_is_the_same(tmp_path):
     """A process killed between two checkpoints leaves a readable one; what follows is bit by bit the whole run."""
     longer = replace(TINY, steps=48)
@@ -270,6 +277,7 @@ def test_killed_in_the_middle_and_run_again_is_the_same(tmp_path):
         assert torch.equal(a, b)
 
 
+@pytest.mark.slow
 def test_packing_keeps_every_seed(tmp_path, monkeypatch):
     monkeypatch.setitem(recipes.RECIPES, "spin-sru", TINY)
     made = [recipes.train(TINY, seed, folder=tmp_path, progress=False) for seed in (0, 1)]

@@ -135,6 +135,7 @@ class _KillsOneWorker:
             self.killed_at = self.done
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 @pytest.mark.filterwarnings("ignore::Warning")  # Dask's own, while a worker dies
 def test_dask_with_a_worker_killed_half_way(tmp_path, capsys):
@@ -166,6 +167,7 @@ def _shards_listed(path):
     return len(file.read_bytes().splitlines()) if file.exists() else 0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 def test_killed_five_times_and_resumed(tmp_path):
     path, rng = tmp_path / "data", np.random.default_rng()  # other times in every run

@@ -172,6 +172,7 @@ recipes.train(TINY, 1, folder=sys.argv[1], data=sys.argv[2], progress=False,
 """
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_gives_identical_weights(trained, cache, tmp_path):
     result, _ = trained
     killed = subprocess.run([sys.executable, "-c", KILLED, tmp_path, cache], capture_output=True)

@@ -121,6 +121,7 @@ FLOORS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name, M", FLOORS)
 def test_shipped_scores_hold_on_fresh_instances_and_intervals_cover_them(name, M):
     count = 160
@@ -135,6 +136,7 @@ def test_shipped_scores_hold_on_fresh_instances_and_intervals_cover_them(name, M
     assert (inside > 0.79).all()  # four standard deviations of a binomial at each λ
 
 
+@pytest.mark.slow
 def test_interval_is_the_conformal_one_of_validation_errors(tiny):
     tensors, widths, header = packing.read("curve-chain", tiny)
     member = zoo.Member(tensors, header, widths)

@@ -57,6 +57,7 @@ def test_source_has_solutions_points_and_hidden_tests(path):
     assert secrets(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", EXERCISES, ids=lambda path: path.name)
 @pytest.mark.parametrize("maker", ["nbgrader", "copies"])
 def test_student_version_gives_nothing_away(path, maker, released):

@@ -70,6 +70,7 @@ def test_local_energies_are_the_rows_of_h(network):
     assert estimate.variance == pytest.approx(psi**2 @ (expected - estimate.mean) ** 2 / (psi @ psi), rel=1e-8)
 
 
+@pytest.mark.slow
 def test_no_variance_on_independent_spins():
     """J = 0: exp(a·x) with e^(-2a) = ψ(-1)/ψ(+1) of one spin is the ground state, E = -½ Σ √(A² + B²h²)."""
     h = np.array([1.3, -0.4, 0.2])

@@ -39,6 +39,7 @@ def ask(designer, **question):
     designer._handle_custom_msg({"asked": ["page", 7], **question}, [])
 
 
+@pytest.mark.slow
 def test_success_without_errors_is_the_emulated_annealers():
     model = instances.qubo(3, rng=1)
     designer = ScheduleDesigner(model, draws=0)

@@ -251,6 +251,7 @@ def test_importing_widgets_is_lazy():
     assert out.stdout.split() == ["False", "True"]
 
 
+@pytest.mark.slow
 def test_a_gap_as_small_at_the_end_is_no_valley():
     """Minimum 1 % below the end's at s ≈ 0.99: the end decides."""
     explorer = GapExplorer()

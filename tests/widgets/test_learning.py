@@ -114,6 +114,7 @@ def test_training_shows_what_it_has_found(lab):
     assert "step 100 of 100" in lab._progress.value and 'aria-valuenow="100"' in lab._progress.value
 
 
+@pytest.mark.slow
 def test_the_figures_of_a_run_are_those_of_its_network():
     """R² and the error of the smallest gap, from a network trained outside the lab by the same steps."""
     import torch
@@ -139,6 +140,7 @@ def test_the_figures_of_a_run_are_those_of_its_network():
     assert run.result.missed == pytest.approx(np.median(missed), rel=1e-2)
 
 
+@pytest.mark.slow
 def test_the_same_settings_give_the_same_run_and_the_last_one_is_kept_in_grey(lab):
     runs = []
     for told_of in ("all", "all", "raw"):

@@ -62,6 +62,7 @@ def relative(found, wanted):
     return max(((a - b).norm() / b.norm()).item() for a, b in zip(found, wanted, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sites", [1, 2, 5])
 @pytest.mark.parametrize(("low", "close"), [(False, 2e-6), (True, LOW)])
 def test_fused_layers_are_the_plain_ones_and_so_are_their_gradients(sites, low, close):
@@ -88,6 +89,7 @@ def test_without_gradients_the_same_comes_step_by_step():
     assert relative([_convlstm_kernels.plain(x, *weights, sites=5)], [streamed]) < 1e-6
 
 
+@pytest.mark.slow
 def test_gradients_agree_with_finite_differences():
     weights = parameters_of([2, 3, 2], kind=torch.float64)
     x = torch.randn(3, 6, 2, dtype=torch.float64, requires_grad=True)
@@ -151,6 +153,7 @@ def test_curve_cnn_does_not_depend_on_padding():
         assert (net(**data) - wanted).abs().max() < 1e-5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [2, 6])
 @pytest.mark.parametrize(("low", "close"), [(False, 2e-6), (True, LOW)])
 def test_the_fused_block_is_the_plain_one_and_so_are_its_gradients(monkeypatch, size, low, close):

@@ -94,6 +94,7 @@ def test_twelve_levels_and_all_of_two_spins():
     )
 
 
+@pytest.mark.slow
 def test_nine_spins_with_fewer_parameters_than_amplitudes():
     model, s = instances.rhm(9, rng=1), np.array([0.25, 0.3, 0.35, 0.4])
     found = twin(model, FUNCTIONS, s, progress=False)
@@ -104,6 +105,7 @@ def test_nine_spins_with_fewer_parameters_than_amplitudes():
     assert found.flagged.mean() < 0.3
 
 
+@pytest.mark.slow
 def test_points_too_far_apart_to_help_each_other_are_flagged():
     model, s = instances.rhm(9, rng=1), np.array([0.25, 0.4])
     found = twin(model, FUNCTIONS, s, progress=False)
@@ -179,6 +181,7 @@ def test_no_recipe_diagonalises_or_asks_the_exact_solver(monkeypatch):
         np.linalg.eigvalsh(np.eye(1 << n))
 
 
+@pytest.mark.slow
 def test_a_constant_changes_nothing_but_the_paper():
     model = instances.rhm(4, rng=0)
     lifted = IsingModel(model.h, model.J, offset=100.0)
@@ -379,6 +382,7 @@ print(found.energies.tobytes().hex())
 """
 
 
+@pytest.mark.slow
 def test_a_killed_twin_goes_on_to_the_same_result(tmp_path):
     pytest.importorskip("torch")
     path = tmp_path / "twin.safetensors"

@@ -83,6 +83,7 @@ def test_one_step_lowers_a_state_orthogonal_to_the_ground_state():
     assert (psi @ v[:, 0]) ** 2 / (psi @ psi) > 0.99
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", [instances.rhm(8, rng=1), instances.tfim(8)], ids=["rhm", "tfim"])
 def test_levels_within_five_standard_errors_or_the_tolerance(model):
     s = np.array([0.0, 0.3, 0.6, 1.0])
@@ -110,6 +111,7 @@ def test_the_interval_holds_the_exact_sum_of_the_same_network_at_sixteen_spins()
         assert found.uncertainty[i, 0] < 1e-3 * abs(exact)
 
 
+@pytest.mark.slow
 def test_ten_steps_at_forty_spins_hold_nothing_of_size_two_to_the_forty():
     n = 40
     tracemalloc.start()
