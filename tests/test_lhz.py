@@ -200,6 +200,7 @@ def test_spectrum_agrees_with_kronecker_products(strength):
     np.testing.assert_allclose(gap_curves([problem], LINEAR, s)[0], exact[:, 1] - exact[:, 0], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_fifteen_physical_spins():
     """At s = 1 the gap is the logical one while the two lowest states are codewords; at s = 0 it is 2."""
     model = instances.all_to_all(5, rng=6)

@@ -4,13 +4,14 @@ import pytest
 
 from benchmarks.wheel import EXTRAS, report
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def lines():
     return report()
 
 
-@pytest.mark.slow
 def test_every_file_is_in_the_wheel(lines):
     assert lines["files"] == "every file of the package is in the wheel"
 

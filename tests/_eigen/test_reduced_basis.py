@@ -41,6 +41,7 @@ class Energies:
         return self._energies
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("A, B", [LINEAR, QPU], ids=["linear", "QPU"])
 @pytest.mark.parametrize("name", nasty_set(8, 0))
 def test_nasty_set(name, A, B):

@@ -142,6 +142,7 @@ def test_long_pause_ends_in_the_gibbs_state(n, seed, s):
     np.testing.assert_allclose(populations, gibbs(model, FUNCTIONS, s, 15)[: table.K], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_cell_that_ends_in_equilibrium_ends_in_gibbs_state_to_rounding():
     """Whatever it began with: the steps before it are left out, and so are their derivatives."""
     table, rng = RateTable(qubo(4, 1), FUNCTIONS, cells=64), np.random.default_rng(0)

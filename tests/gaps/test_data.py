@@ -283,8 +283,8 @@ def test_mistakes_are_said_in_one_line():
         (("regular", 2, 1), "from 4 to 22, got 2"),
         (("chain", 23, 1), "from 2 to 22, got 23"),
         (("chain", 4.0, 1), None),
-        (("chain", [4, 5], {4: 1}), "M=5 has None"),
-        (("chain", 4, 0), "M=4 has 0"),
+        (("chain", [4, 5], {4: 1}), "at M=5 must be an integer ≥ 1, got None"),
+        (("chain", 4, 0), "at M=4 must be an integer ≥ 1, got 0"),
     ):
         with pytest.raises((ValueError, TypeError), match=message):
             dataset(*arguments, seed=0)

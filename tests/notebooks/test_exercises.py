@@ -70,6 +70,7 @@ def test_student_version_gives_nothing_away(path, maker, released):
     assert all(not cell.get("outputs") for cell in made["cells"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", EXERCISES, ids=lambda path: path.name)
 def test_working_copies_are_nbgraders_student_version(path, released):
     ours = json.loads(course.student_version(path.read_bytes()))["cells"]

@@ -263,6 +263,7 @@ def test_unfold_puts_the_neighbours_of_a_chain_side_by_side():
     assert unfold(x, 2).tolist() == [[0, 1, 2], [1, 2, 0], [0, 3, 4], [3, 4, 0]]
 
 
+@pytest.mark.slow
 def test_after_warm_nothing_is_compiled_in_training_or_prediction():
     kernels = [_convlstm_kernels._cell, _convlstm_kernels._cell_back]
     kernels += [

@@ -132,6 +132,7 @@ def amplitudes_of(theta, n, head):
     return psi / np.linalg.norm(psi)
 
 
+@pytest.mark.slow
 def test_energies_are_ritz_values_of_the_stored_networks():
     model = instances.rhm(4, rng=7)
     found, H = twin(model, FUNCTIONS, S, progress=False), dense(model, S)
