@@ -30,7 +30,7 @@ from ..ising import IsingModel
 from ..schedule import AnnealingFunctions
 from ..typing import Annealing, Array, Executor, IntArray, Numbers
 from . import LAMBDAS
-from ._blocks import (
+from .blocks import (
     SPLITS,
     STRENGTH,
     Block,

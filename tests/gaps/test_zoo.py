@@ -13,7 +13,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from qtwin import IsingModel, _eigen, exact, gaps  # noqa: E402
-from qtwin.gaps import _blocks, data, packing, recipes, zoo  # noqa: E402
+from qtwin.gaps import blocks, data, packing, recipes, zoo  # noqa: E402
 
 SHIPPED = {name: recipes.RECIPES[name] for name in recipes.RECIPES}
 CHAINS = ("convlstm-chain", "convlstm-chain-paper", "curve-chain")
@@ -57,7 +57,7 @@ def no_solver(monkeypatch):
             if callable(value) and getattr(value, "__module__", None) == module.__name__:
                 monkeypatch.setattr(module, name, refuse)
     for name in ("lowest", "two_lowest", "gap_of"):
-        monkeypatch.setattr(_blocks, name, refuse)
+        monkeypatch.setattr(blocks, name, refuse)
     monkeypatch.setattr(data, "checked_grid", refuse)
     monkeypatch.setattr(IsingModel, "energies", refuse)
     with pytest.raises(AssertionError, match="called an exact solver"):
