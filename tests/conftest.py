@@ -5,11 +5,11 @@ of a notebook, every test in a browser and every example of a docstring.  ``long
 names it; what a run of ``-m long`` found is kept in ``tests/long.json``, with the date and the commit.
 """
 
-import datetime
 import json
 import os
 import re
 import subprocess
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -47,5 +47,5 @@ def pytest_sessionfinish(session):
         return
     words = ["git", "log", "-1", "--format=%h"]
     commit = subprocess.run(words, cwd=session.config.rootpath, capture_output=True, text=True).stdout.strip()
-    found = {"date": datetime.date.today().isoformat(), "commit": commit, "tests": dict(sorted(_LONG.items()))}
+    found = {"date": date.today().isoformat(), "commit": commit, "tests": dict(sorted(_LONG.items()))}
     Path(__file__).with_name("long.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
