@@ -5,12 +5,13 @@ weighted by rows, so a step is that of one process with the whole batch, up to t
 Without a process group a team has one member and says nothing.  ``torchrun`` starts the processes on one
 machine or many, :func:`processes` on this one; both end all of them at the first error.
 
-Why not ``DistributedDataParallel``: tried, with the same weights up to rounding (times on two processes were between
-half of ours and one and a half).  It averages only gradients that went through its own forward, and a loss here may call any method of
-the network: the loss would have to become a module around the network.  It weights all processes alike, so unequal
-numbers of rows need a factor in the loss, and the loss for the history another message.  A parameter that a batch
-leaves unused stops it, unless it searches the graph at each step.  Shared rows, stopping together and one common
-checkpoint stay ours either way: it would replace the ten lines of ``average`` by fifteen.
+Why not ``DistributedDataParallel``: tried, with the same weights up to rounding (times on two processes
+were between half of ours and one and a half). It averages only gradients that went through its own forward,
+and a loss here may call any method of the network: the loss would have to become a module around the
+network. It weights all processes alike, so unequal numbers of rows need a factor in the loss, and the loss
+for the history another message. A parameter that a batch leaves unused stops it, unless it searches the
+graph at each step. Shared rows, stopping together and one common checkpoint stay ours either way: it would
+replace the ten lines of ``average`` by fifteen.
 """
 
 import os
