@@ -45,6 +45,8 @@ def test_numbers_come_back_as_floats_within_their_bounds():
         ({"least": 0}, np.nan, "a finite number ≥ 0, got nan"),
         ({"least": 0}, True, "a finite number ≥ 0, got True"),
         ({"least": 0}, "1", "a finite number ≥ 0, got '1'"),
+        ({"least": 0}, 10**400, "a finite number ≥ 0, got 1" + 59 * "0"),
+        ({}, np.eye(2), "a finite number, got array([[1., 0.], [0., 1.]])"),
     ],
 )
 def test_other_numbers_are_refused(bounds, value, words):
@@ -91,6 +93,10 @@ def test_the_grid_is_a_copy():
     [
         ([], "grid"),
         ([[0.1, 0.2]], "shape"),
+        (np.eye(2), "shape"),
+        (np.array([["a"], ["b"]]), "numbers"),
+        ([False, True], "numbers"),
+        ([0, 10**400], "numbers"),
         ([0, np.nan], r"\[0, 1\]"),
         ([-0.1, 0.5], r"\[0, 1\]"),
         ([0.5, 1.1], r"\[0, 1\]"),
