@@ -5,6 +5,7 @@ Standard library only.  Cost: that of writing the bytes once.
 
 import json
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 from threading import get_ident
@@ -16,13 +17,16 @@ def replace(path, content):
     """Replace ``path`` as a whole by ``content`` (bytes, or text, written as UTF-8).
 
     The content goes into a file beside the target, down to the disk, and takes the target's name in one move.  A link
-    stays a link: the file that it points to is replaced.  After a failure the old file is there and nothing else.
+    stays a link: the file that it points to is replaced, and who may read it stays as it was.  After a failure the old
+    file is there and nothing else.
     """
     content = content.encode() if isinstance(content, str) else content
     target = Path(os.path.realpath(path))
     part = target.with_name(f".{target.name}.{os.getpid()}.{get_ident()}{PART}")
     try:
         with open(part, "wb") as file:
+            with suppress(FileNotFoundError):  # nothing is there to be replaced
+                os.chmod(part, stat.S_IMODE(os.stat(target).st_mode))
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

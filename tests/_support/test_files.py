@@ -65,6 +65,19 @@ def test_a_link_stays_a_link_to_the_new_content(tmp_path):
     assert link.is_symlink() and target.read_text() == "new" and names(tmp_path / "disk") == ["real.json"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no such rights there")
+def test_who_may_read_a_file_stays_as_it_was(tmp_path):
+    path, new = tmp_path / "state.json", tmp_path / "new.json"
+    for mode in (0o600, 0o640):
+        path.touch()
+        path.chmod(mode)
+        files.replace(path, "new")
+        assert path.stat().st_mode & 0o777 == mode
+    (tmp_path / "usual").touch()
+    files.replace(new, "new")
+    assert new.stat().st_mode == (tmp_path / "usual").stat().st_mode
+
+
 def test_two_threads_do_not_mix_their_contents(tmp_path):
     contents = [bytes([letter]) * 100_000 for letter in b"abcd"]
     with ThreadPoolExecutor(4) as threads:
