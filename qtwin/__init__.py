@@ -23,7 +23,10 @@ Names load on first use, so ``import qtwin`` is light.
 from typing import TYPE_CHECKING
 
 from ._support.lazy import face
+from ._support.moved import install as _read_old_pickles
 from ._support.version import __version__
+
+_read_old_pickles()
 
 _NAMES = {
     "IsingModel": "ising",
