@@ -124,6 +124,7 @@ class Driven:
         ((2, 8, 8), [[-2.425, -1.095], [-1.605, -1.514]])
         """
         refuse_if_too_big(8 * np.size(s) << 2 * self.n, f"H of n={self.n} as a matrix, at {np.size(s)} points,")
+        s = np.asarray(s, float)
         return operators.dense(self.energies, self.A(s), self.B(s))
 
     def apply(self, s: float, v: Numbers) -> Any:

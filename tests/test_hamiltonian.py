@@ -81,7 +81,7 @@ class Cubic:
 
 class Constant:
     def A(self, s):
-        return 1 + 0 * np.asarray(s)
+        return 1 + 0 * s
 
     B = A
 
@@ -90,6 +90,7 @@ def test_any_model_and_any_functions_can_be_bound():
     driven = Driven(Cubic(), Constant())
     levels = np.linalg.eigvalsh(driven.dense(0.3))
     np.testing.assert_allclose(levels, np.linalg.eigvalsh(driven.dense(0.9)))
+    np.testing.assert_array_equal(driven.dense([0.3, 0.9]), np.stack([driven.dense(0.3)] * 2))
     assert isinstance(Cubic(), qtwin.typing.Model) and levels[0] < -1.5
     with pytest.raises(TypeError, match="got Constant without dA or dB"):
         driven.slope(0.3, np.eye(8))

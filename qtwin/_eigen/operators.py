@@ -48,6 +48,7 @@ def _compiled(D, A, B, v):
 
 
 def slope(D, dA, dB, states):
-    """⟨m|dH/ds|k⟩ (…, k, k) between states (…, 2^n, k) in columns, for dA, dB (…)."""
+    """⟨m|dH/ds|k⟩ (…, k, k) between states (…, 2^n, k) in columns, real or complex, for dA, dB (…)."""
     dA, dB = np.asarray(dA, float)[..., None, None], np.asarray(dB, float)[..., None, None]
-    return np.swapaxes(states, -1, -2) @ (dB / 2 * D[:, None] * states - dA / 2 * flips(states, states.ndim - 2))
+    rows = np.swapaxes(states.conj() if np.iscomplexobj(states) else states, -1, -2)
+    return rows @ (dB / 2 * D[:, None] * states - dA / 2 * flips(states, states.ndim - 2))

@@ -31,3 +31,6 @@ def test_dense_and_slope_of_one_point_and_of_many(n):
     elements = np.einsum("gxm,gxy,gyk->gmk", states, H, states)  # dH/ds is an H of dA and dB
     np.testing.assert_allclose(operators.slope(D, A, B, states), elements, atol=1e-12)
     np.testing.assert_allclose(operators.slope(D, A[1], B[1], states[1]), elements[1], atol=1e-12)
+    turned = np.exp(1j * RNG.uniform(0, 6, (4, 1, 2)))  # phases of the states
+    elements = turned.conj().swapaxes(1, 2) * elements * turned
+    np.testing.assert_allclose(operators.slope(D, A, B, states * turned), elements, atol=1e-12)
