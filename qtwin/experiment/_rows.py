@@ -23,13 +23,13 @@ _INSERT = "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 class Rows:
     """The rows done so far: [problem, schedule, run, success, energy, broken, scale, µs], kept in a file.
 
-    path: of the file, None to keep them in memory alone.  digest: of the plan; a file of another plan is refused.  A
-    JSON file, as older versions wrote, is read and replaced by a database.
+    path: of the file, or of a link to it; None to keep them in memory alone.  digest: of the plan; a file of another
+    plan is refused.  A JSON file, as older versions wrote, is read and replaced by a database.
     """
 
     def __init__(self, path, digest):
         try:
-            self.path, self.rows = None if path is None else Path(path), []
+            self.path, self.rows = None if path is None else Path(os.path.realpath(path)), []
         except TypeError:
             raise TypeError(f"checkpoint must be the path of a file, got {path!r}") from None
         if self.path is None:
@@ -44,15 +44,18 @@ class Rows:
                 )
         if kind != "database":
             self._create(digest)
-        with self._transaction():  # a file that cannot be written is better known before anything is submitted
-            pass
+        with self._transaction() as base:  # what cannot be written is better known before anything is submitted
+            base.execute("PRAGMA user_version = 1")
 
     def add(self, rows):
-        """Keep the rows of a block."""
-        self.rows += rows
+        """Keep the rows of a block; ValueError where another process has added to the file meanwhile."""
         if self.path is not None:
             with self._transaction() as base:
+                [(stored,)] = base.execute("SELECT max(rowid) FROM rows")
+                if (stored or 0) != len(self.rows):
+                    raise ValueError(f"another process adds to the checkpoint {self.path.name} too; give each its own")
                 base.executemany(_INSERT, rows)
+        self.rows += rows
 
     def _kind(self):
         """'new', 'database' or 'json'."""

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 from shutil import copytree
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -182,6 +183,46 @@ def test_two_processes_at_one_checkpoint_wait_or_are_told(tmp_path, monkeypatch)
     monkeypatch.setattr(sqlite3, "connect", lambda *args, **options: connect(*args, timeout=0.05, **options))
     with rows._transaction(), pytest.raises(ValueError, match="rows.db is in use; give another path"):
         rows.add(block(0))
+
+
+def test_a_second_process_that_adds_blocks_is_told(tmp_path):
+    first, second = Rows(tmp_path / "rows.db", "a"), Rows(tmp_path / "rows.db", "a")
+    first.add(block(0))
+    with pytest.raises(ValueError, match="another process adds to the checkpoint rows.db too; give each its own"):
+        second.add(block(0))
+    first.add(block(1))
+    np.testing.assert_array_equal(Rows(tmp_path / "rows.db", "a").rows, block(0) + block(1))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+def test_a_link_to_a_checkpoint_stays_a_link(tmp_path):
+    (tmp_path / "disk").mkdir()
+    target, link = tmp_path / "disk" / "mine.json", tmp_path / "link"
+    target.write_text(OLD)
+    link.symlink_to(target)
+    run(EmulatedAnnealer(seed=4), 2, checkpoint=link)
+    assert link.is_symlink() and target.read_bytes().startswith(b"SQLite format 3")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such rights there")
+def test_a_folder_that_cannot_be_written_is_told_before_anything_is_submitted():
+    """A block needs a journal beside the file; root may write everywhere, so the process becomes nobody."""
+    code = """import os, sys
+from tests.experiment.test_rows import Rows, block
+folder = sys.argv[1]
+Rows(folder + "/rows.db", "a").add(block(0))
+os.chmod(folder + "/rows.db", 0o666), os.chmod(folder, 0o555)
+if os.getuid() == 0:
+    os.setuid(65534)
+try:
+    Rows(folder + "/rows.db", "a")
+except ValueError as error:
+    print(error)"""
+    with TemporaryDirectory() as folder:
+        words = [sys.executable, "-c", code, folder]
+        found = subprocess.run(words, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True)
+        os.chmod(folder, 0o755)
+    assert "the checkpoint rows.db cannot be written" in found.stdout
 
 
 def written():
