@@ -192,7 +192,5 @@ class _Success:
 
 def warm() -> None:
     """Compile the kernels once, on a small problem."""
-    from .ising import IsingModel
-
     model = IsingModel([0.2, 0.6, 1.0], np.eye(3, k=1))
     optimise(model, AnnealingFunctions.dwave("Advantage_system7.1"), T_us=1)
