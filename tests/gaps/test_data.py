@@ -69,7 +69,7 @@ def test_the_draws_never_change(family):
     for split in SPLITS:
         h, J = draw(family, 6, 4, seed=0, split=split)
         found.append(hashlib.sha256(h.astype("<f8").tobytes() + J.astype("<f8").tobytes()).hexdigest()[:16])
-    assert tuple(found) == PINNED[family]
+    assert tuple(found) == PINNED.get(family)  # a new family: what is shown here is to be pinned
 
 
 @pytest.mark.parametrize("family", FAMILIES)
