@@ -64,10 +64,10 @@ class Rows:
                 start = file.read(len(_DATABASE))
         except FileNotFoundError:
             return "new"
-        except NotADirectoryError as error:
-            raise self._unwritable(error) from None
-        except OSError:
+        except IsADirectoryError:
             raise self._damaged() from None
+        except OSError as error:
+            raise self._unwritable(error) from None
         return "database" if start == _DATABASE else "json" if start else "new"
 
     def _read(self, kind):

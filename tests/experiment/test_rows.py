@@ -171,6 +171,13 @@ def test_a_file_that_is_no_checkpoint_is_one_line_and_stays(tmp_path):
         Rows(tmp_path, "a")  # a folder
 
 
+def test_a_path_that_cannot_be_opened_is_not_called_damaged(tmp_path):
+    (tmp_path / "file").touch()
+    for path in (tmp_path / ("x" * 300), tmp_path / "file" / "rows.db"):
+        with pytest.raises(ValueError, match="cannot be written .*; give another path"):
+            Rows(path, "a")
+
+
 def test_an_empty_file_is_a_new_one(tmp_path):
     (tmp_path / "rows.db").touch()
     Rows(tmp_path / "rows.db", "a").add(block(0))
