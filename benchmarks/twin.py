@@ -319,7 +319,7 @@ MAKE = {
 TOLD = {
     "paper": "recipe paper, n = 4 and 6; instance 0 TFIM, k RHM seed k - 1; way 0 transfer, 1 random start at every s",
     "accurate": "recipe accurate; instance 0 TFIM, k RHM seed k - 1; size: parameters of a network, Ritz dimension",
-    "flags": "recipe accurate on 100 fresh RHM instances at n = 6; reasons: bits of qtwin.nqs._twin_result.REASONS",
+    "flags": "recipe accurate on 100 fresh RHM instances at n = 6; reasons: bits of qtwin.nqs.twin.result.REASONS",
     "sampled": "recipe sampled, RHM seed 0; sum: exact-sum energy of the ground-state network",
 }
 

@@ -295,7 +295,7 @@ def entry(name: str) -> Family:
     >>> families.entry("regular").plural
     '3-regular graphs'
     """
-    if name not in FAMILIES:
+    if not isinstance(name, str) or name not in FAMILIES:
         raise ValueError(f"family must be one of {', '.join(FAMILIES)}, got {name!r}")
     return FAMILIES[name]
 

@@ -307,7 +307,7 @@ def rule_of(name: str) -> Rule:
     >>> rule_of("inverse_gap").needs
     ('s', 'gap')
     """
-    if name not in RULES:
+    if not isinstance(name, str) or name not in RULES:
         raise ValueError(f"no rule is called {name!r}; the rules are {', '.join(RULES)}")
     return RULES[name]
 

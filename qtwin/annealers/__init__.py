@@ -1,6 +1,5 @@
 """The annealer as Ocean code sees it: emulated from the bath's master equation, a QPU, or its recorded runs."""
 
-from .._support.public import under
 from .emulated import CONTROL_ERRORS, GUARD_LIMIT, MOST_LEVELS, EmulatedAnnealer, annealer, record, warm
 
 __all__ = [
@@ -12,5 +11,3 @@ __all__ = [
     "record",
     "warm",
 ]
-
-__test__ = under(__name__, EmulatedAnnealer)

@@ -4,7 +4,6 @@
 anneals it along any schedule.
 """
 
-from .._support.public import under
 from .level_count import DENSE_QUBITS, MOST_LEVELS, checked_levels, default_levels
 from .rate_table import CELLS, FREEZE_GHZ, MAX_QUBITS, OWN_CELLS, RateTable, warm
 from .spectral_density import KB_GHZ_PER_MK, WIDEST_GHZ, Bath
@@ -24,5 +23,3 @@ __all__ = [
     "default_levels",
     "warm",
 ]
-
-__test__ = under(__name__, Bath, RateTable)

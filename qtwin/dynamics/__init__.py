@@ -1,6 +1,5 @@
 """Closed-system anneals: evolution along a schedule, adiabatic perturbation theory, Landau-Zener."""
 
-from .._support.public import under
 from .evolution import Evolution, LandauZener, evolve, landau_zener, perturbation, warm
 from .frame import Frame
 
@@ -13,5 +12,3 @@ __all__ = [
     "perturbation",
     "warm",
 ]
-
-__test__ = under(__name__, Evolution, Frame, LandauZener)

@@ -3,7 +3,6 @@
 ``compare`` runs any experiment, ``source_b`` that of source B (arXiv 2505.15662): ten QUBOs, default against optimised.
 """
 
-from .._support.public import under
 from ..annealers.problem import scaled
 from .lambda_rule import (
     exact_spectrum,
@@ -34,5 +33,3 @@ __all__ = [
     "source_b_problems",
     "twin_spectrum",
 ]
-
-__test__ = under(__name__, Interval, Result)

@@ -5,9 +5,8 @@ the machine: H(s) = -A(s)/2 Σσx + B(s)/2 H_problem.  The anneal schedule s(t),
 by straight lines, is what a user chooses.
 """
 
-from .._support.public import under
 from .anneal import AnnealSchedule
-from .functions import AnnealingFunctions, _exponential, _fit, _interpolated, _linear
+from .functions import AnnealingFunctions, _exponential, _fit, _interpolated, _linear  # noqa: F401  old pickles
 from .solver import TICKS_PER_US, TOLERANCE
 
 __all__ = [
@@ -16,5 +15,3 @@ __all__ = [
     "AnnealSchedule",
     "AnnealingFunctions",
 ]
-
-__test__ = under(__name__, AnnealSchedule, AnnealingFunctions, _exponential, _fit, _interpolated, _linear)

@@ -8,13 +8,13 @@ Student's at 95 %.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t as student
 
 from ..._support.progress import bar
 from ...annealers import GUARD_LIMIT
 from ...annealers.problem import merge_levels, scaled
 from ...bath import RateTable
 from ...exact import spectrum
+from ...experiment.statistics import interval
 from ...ising import IsingModel
 from ...schedule import AnnealSchedule
 from ._presets import PRESETS
@@ -93,13 +93,11 @@ class Device:
             self._linear = {duration: self.shares(AnnealSchedule.linear(duration))}
         of_linear, shares = self._linear[duration], self.shares(schedule)
         gains = shares[:, 0] - of_linear[:, 0]
-        many = gains.size > 1
-        half = student.ppf(0.975, gains.size - 1) * gains.std(ddof=1) / np.sqrt(gains.size) if many else None
         return Answer(
             success=float(shares[:, 0].mean()),
             linear=float(of_linear[:, 0].mean()),
             gain=float(gains.mean()),
-            half_width=None if half is None else float(half),
+            half_width=interval(gains).half_width if gains.size > 1 else None,
             levels=self.levels,
             probabilities=shares.mean(0),
             of_linear=of_linear.mean(0),
