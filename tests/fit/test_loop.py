@@ -469,6 +469,7 @@ def test_an_error_in_one_process_ends_all():
 
 
 UNDER_TORCHRUN = """
+import os
 import sys
 from pathlib import Path
 import numpy as np
@@ -482,7 +483,9 @@ _, first = trained(plan, checkpoint=path, seed=2, stop=after(4) if rank else Non
 dist.barrier()  # its checkpoint is written
 found, last = trained(plan, checkpoint=path, seed=2)
 np.save(path.with_name(f"{rank}.npy"), [first.done, first.stopped, last.done, last.stopped, *found])
+dist.barrier()  # nobody leaves while another is still talking
 dist.destroy_process_group()
+os._exit(0)  # threads of gloo, still there when the interpreter goes, abort it now and then
 """
 
 
